@@ -1,0 +1,44 @@
+/* A bounded byte queue: append at the back, consume at the front.
+ *
+ *     mem          start               end            cap <= max
+ *      |  consumed   |      view        |    room      |
+ *
+ * Owns its memory. Growth stops at `max`, so a peer cannot make us buy memory
+ * on its behalf. A view from buf_view() dies at the next call that is not const. */
+#ifndef BASE_BUF_H
+#define BASE_BUF_H
+
+#include "base/base.h"
+
+typedef struct Buf {
+    uint8_t *mem;
+    size_t cap, start, end, max;
+} Buf;
+
+void buf_init(Buf *b, size_t max);
+void buf_done(Buf *b); /* wipes, then frees; safe on a zeroed Buf, which then holds nothing */
+Err buf_append(Buf *b, Bytes data) MUST_CHECK;
+Err buf_byte(Buf *b, uint8_t byte) MUST_CHECK;
+/* Appends `count` zero bytes. */
+Err buf_zeros(Buf *b, size_t count) MUST_CHECK;
+/* Big-endian integers, as on every wire we speak. */
+Err buf_u16(Buf *b, uint16_t v) MUST_CHECK;
+Err buf_u32(Buf *b, uint32_t v) MUST_CHECK;
+Err buf_u64(Buf *b, uint64_t v) MUST_CHECK;
+void buf_consume(Buf *b, size_t len);
+Bytes buf_view(const Buf *b);
+size_t buf_len(const Buf *b);
+
+/* Room for at least `len` more bytes behind the end, for a read() to fill; then
+ * say with buf_filled how many came. */
+Err buf_room(Buf *b, size_t len, uint8_t **ret_room, size_t *ret_size) MUST_CHECK;
+void buf_filled(Buf *b, size_t len);
+
+/* Forget what was appended since buf_len() was `len`; used to undo half a message. */
+void buf_truncate(Buf *b, size_t len);
+/* Overwrite bytes already appended, `at` counted from the start of the view. */
+void buf_patch(Buf *b, size_t at, Bytes data);
+/* Empty, keep `max`, wipe and give the memory back. */
+void buf_release(Buf *b);
+
+#endif

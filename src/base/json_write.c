@@ -1,0 +1,167 @@
+#include "base/json_write.h"
+
+#include "base/text.h"
+
+Json json_begin(Buf *out)
+{
+    return (Json){ .out = out };
+}
+
+Err json_end(const Json *j)
+{
+    return j->err;
+}
+
+static void put(Json *j, Bytes bytes)
+{
+    if (j->err == OK)
+        j->err = buf_append(j->out, bytes);
+}
+
+/* U+FFFD in place of the byte that cannot stand, then go on behind it. */
+static size_t valid_run(Bytes text)
+{
+    size_t run = 0;
+
+    while (run < text.len) {
+        size_t len = 1;
+
+        while (len < 4 && run + len < text.len && (text.ptr[run + len] & 0xC0) == 0x80)
+            len++;
+        if (!utf8_valid(bytes_upto(bytes_from(text, run), len)))
+            return run;
+        run += len;
+    }
+    return run;
+}
+
+static void put_char(Json *j, uint8_t c)
+{
+    switch (c) {
+    case '"':
+        put(j, LIT("\\\""));
+        return;
+    case '\\':
+        put(j, LIT("\\\\"));
+        return;
+    case '\n':
+        put(j, LIT("\\n"));
+        return;
+    case '\r':
+        put(j, LIT("\\r"));
+        return;
+    case '\t':
+        put(j, LIT("\\t"));
+        return;
+    default:
+        if (j->err == OK)
+            j->err = text_format(j->out, "\\u%04x", c);
+    }
+}
+
+static void put_valid(Json *j, Bytes text)
+{
+    size_t from = 0;
+
+    for (size_t i = 0; i < text.len; i++) {
+        const uint8_t c = text.ptr[i];
+
+        if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f)
+            continue;
+        put(j, bytes_upto(bytes_from(text, from), i - from));
+        put_char(j, c);
+        from = i + 1;
+    }
+    put(j, bytes_from(text, from));
+}
+
+static void put_text(Json *j, Bytes text)
+{
+    put(j, LIT("\""));
+    while (text.len > 0 && j->err == OK) {
+        const size_t run = valid_run(text);
+
+        put_valid(j, bytes_upto(text, run));
+        text = bytes_from(text, run);
+        if (text.len > 0) {
+            put(j, LIT("\xEF\xBF\xBD"));
+            text = bytes_from(text, 1);
+        }
+    }
+    put(j, LIT("\""));
+}
+
+static void begin_value(Json *j, const char *key)
+{
+    if (j->comma)
+        put(j, LIT(","));
+    if (key != NULL) {
+        put_text(j, text_of(key));
+        put(j, LIT(":"));
+    }
+    j->comma = true;
+}
+
+void json_object(Json *j, const char *key)
+{
+    begin_value(j, key);
+    put(j, LIT("{"));
+    j->comma = false;
+}
+
+void json_object_end(Json *j)
+{
+    put(j, LIT("}"));
+    j->comma = true;
+}
+
+void json_array(Json *j, const char *key)
+{
+    begin_value(j, key);
+    put(j, LIT("["));
+    j->comma = false;
+}
+
+void json_array_end(Json *j)
+{
+    put(j, LIT("]"));
+    j->comma = true;
+}
+
+void json_string(Json *j, const char *key, Bytes value)
+{
+    begin_value(j, key);
+    put_text(j, value);
+}
+
+void json_u64(Json *j, const char *key, uint64_t value)
+{
+    begin_value(j, key);
+    if (j->err == OK)
+        j->err = text_format(j->out, "%llu", (unsigned long long)value);
+}
+
+void json_i64(Json *j, const char *key, int64_t value)
+{
+    begin_value(j, key);
+    if (j->err == OK)
+        j->err = text_format(j->out, "%lld", (long long)value);
+}
+
+void json_bool(Json *j, const char *key, bool value)
+{
+    begin_value(j, key);
+    put(j, value ? LIT("true") : LIT("false"));
+}
+
+void json_null(Json *j, const char *key)
+{
+    begin_value(j, key);
+    put(j, LIT("null"));
+}
+
+void json_raw(Json *j, const char *key, Bytes document)
+{
+    begin_value(j, key);
+    put(j, document);
+}
