@@ -2,6 +2,7 @@
 #include "base/buf.h"
 #include "base/encode.h"
 #include "base/json_write.h"
+#include "base/map.h"
 #include "base/reader.h"
 #include "base/text.h"
 #include "test.h"
@@ -130,6 +131,49 @@ static void a_reader_never_passes_the_end(void)
     EXPECT(r.rest.len == 1);
 }
 
+/* SipHash paper, appendix A: key 00..0f, input 00..0e. */
+static void siphash_agrees_with_the_paper(void)
+{
+    uint8_t key[16], in[15];
+
+    for (uint8_t i = 0; i < 16; i++)
+        key[i] = i;
+    for (uint8_t i = 0; i < 15; i++)
+        in[i] = i;
+    EXPECT(siphash(siphash_key(key), VIEW(in)) == 0xa129ca6149be45e5);
+}
+
+static void a_map_keeps_what_it_was_given(void)
+{
+    Map m;
+    int values[1000];
+    char key[8];
+    void *old;
+
+    map_init(&m, 1000, (SipKey){ 1, 2 });
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 1000; i++) {
+            snprintf(key, sizeof key, "k%d", i);
+            EXPECT(map_put(&m, text_of(key), &values[i], &old) == OK && old == NULL);
+        }
+        EXPECT(map_put(&m, LIT("one more"), &values[0], NULL) == ERR_LIMIT);
+        for (int i = 0; i < 1000; i += 1 + round) {
+            snprintf(key, sizeof key, "k%d", i);
+            EXPECT(map_remove(&m, text_of(key)) == &values[i]);
+            EXPECT(map_remove(&m, text_of(key)) == NULL);
+        }
+        for (int i = 0; i < 1000; i++) {
+            snprintf(key, sizeof key, "k%d", i);
+            EXPECT((map_get(&m, text_of(key)) == NULL) == (i % (1 + round) == 0));
+        }
+        size_t at = 0, seen = 0;
+        while (map_next(&m, &at, NULL, &old))
+            seen++;
+        EXPECT(seen == m.count);
+        map_done(&m);
+    }
+}
+
 int main(void)
 {
     TEST(a_buf_stops_at_its_bound);
@@ -137,6 +181,8 @@ int main(void)
     TEST(encodings_come_back);
     TEST(json_is_always_valid);
     TEST(text_answers);
+    TEST(siphash_agrees_with_the_paper);
+    TEST(a_map_keeps_what_it_was_given);
     TEST(a_reader_never_passes_the_end);
     return 0;
 }

@@ -1,0 +1,30 @@
+/* What policy decided about one command. Plain data: no verdict can fail. */
+#ifndef MODEL_VERDICT_H
+#define MODEL_VERDICT_H
+
+#include "base/base.h"
+#include "model/message.h"
+
+typedef enum Ruling {
+    RULING_DENY = 0, /* zero on purpose: a forgotten Verdict denies */
+    RULING_HOLD,     /* another person must answer first */
+    RULING_ALLOW,
+} Ruling;
+
+/* What a hold asks for; from the approval rule that matched. */
+typedef struct HoldTerms {
+    Bytes group;       /* who may answer: "privacy-office" */
+    uint32_t count;    /* how many distinct people */
+    uint64_t hold_ms;  /* how long a person's session waits */
+    uint64_t valid_ms; /* how long an approval may be used once given */
+    bool ticket;       /* the caller does not wait: CHP-3202 with a request id */
+} HoldTerms;
+
+typedef struct Verdict {
+    Ruling ruling;
+    Bytes rule;  /* that spoke; ALLOW: the role's name */
+    Fault fault; /* DENY: what to say. HOLD: fact only, for the approver */
+    HoldTerms hold;
+} Verdict;
+
+#endif
