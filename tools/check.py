@@ -1,0 +1,144 @@
+#!/usr/bin/python3
+"""Runs every rule and test there is and counts. Called by ./dev check, from the project's root.
+
+Each step prints one line when it passes and its whole output when it does not.
+The last line is "N passed, N failed[, N skipped]"; exit status 0 only with none failed.
+"""
+import argparse
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+SANITIZERS = {
+    "build-asan": ("gcc", ["-Db_sanitize=address,undefined"]),
+    "build-clang": ("clang-14", ["-Db_sanitize=address,undefined", "-Db_lundef=false"]),
+    "build-msan": ("clang-14", ["-Db_sanitize=memory", "-Db_lundef=false", "-Dpure_only=true"]),
+    "build-tsan": ("gcc", ["-Db_sanitize=thread"]),
+}
+SKIPPED = 77
+
+
+class Count:
+    def __init__(self):
+        self.passed, self.failed, self.skipped = 0, 0, 0
+
+    def step(self, name, passed, failed, skipped, started, output=""):
+        self.passed += passed
+        self.failed += failed
+        self.skipped += skipped
+        word = "FAILED" if failed else "ok"
+        tail = f", {skipped} skipped" if skipped else ""
+        print(f"{word:6} {name}: {passed} passed, {failed} failed{tail} ({time.time() - started:.1f} s)")
+        if failed:
+            print(output)
+        sys.stdout.flush()
+
+
+def run(args, **kwargs):
+    return subprocess.run(args, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, errors="replace", **kwargs)
+
+
+def rule(count, name, args):
+    started = time.time()
+    done = run(args)
+    bad = done.returncode != 0
+    count.step(name, int(not bad), int(bad), 0, started, done.stdout)
+
+
+def rules(count):
+    python = "/usr/bin/python3"
+    rule(count, "arrows between rooms", [python, "tools/check_layers.py"])
+    rule(count, "purity of the core", [python, "tools/check_pure.py", "build"])
+    rule(count, "file and function size", [python, "tools/check_size.py"])
+    rule(count, "banned calls and words", [python, "tools/check_banned.py"])
+    rule(count, "format", ["tools/check_format.sh"])
+    for extra in sorted(pathlib.Path(ROOT, "tools/rules").glob("*")):
+        rule(count, extra.stem.replace("_", " "), [str(extra)])
+
+
+def configure(build):
+    compiler, options = SANITIZERS[build]
+    if not pathlib.Path(ROOT, build, "build.ninja").exists():
+        env = dict(os.environ, CC=compiler)
+        done = run(["meson", "setup", build, "-Dbuildtype=debugoptimized", *options], env=env)
+        if done.returncode != 0:
+            return done
+    return run(["ninja", "-C", build, "--quiet"])
+
+
+def meson_tests(count, build, *args):
+    """One count a test; meson's log has a JSON line for each."""
+    started = time.time()
+    done = run(["meson", "test", "-C", build, "--no-rebuild", "--print-errorlogs", *args],
+               env=dict(os.environ, ASAN_OPTIONS="detect_leaks=1:allocator_may_return_null=1"))
+    log = pathlib.Path(ROOT, build, "meson-logs/testlog.json")
+    results = [json.loads(line)["result"] for line in log.read_text().splitlines()] if log.exists() else []
+    failed = sum(r not in ("OK", "SKIP") for r in results) or int(done.returncode != 0)
+    count.step(f"unit tests, {build}", results.count("OK"), failed, results.count("SKIP"), started,
+               done.stdout)
+
+
+def sanitized(count, build, *args):
+    started = time.time()
+    done = configure(build)
+    if done.returncode != 0:
+        count.step(f"{build}: compile", 0, 1, 0, started, done.stdout)
+        return
+    meson_tests(count, build, *args)
+
+
+def pytest(count, name, *args, env=None):
+    """Real clients, real PostgreSQL. pytest's own last line is parsed for the counts."""
+    started = time.time()
+    done = run(["/usr/bin/python3", "-m", "pytest", "-q", "-x" if os.environ.get("CI") is None else "-q",
+                "-p", "no:cacheprovider", *args], env=dict(os.environ, **(env or {})))
+    numbers = {word: int(n) for n, word in re.findall(r"(\d+) (passed|failed|error|errors|skipped)", done.stdout)}
+    failed = numbers.get("failed", 0) + numbers.get("error", 0) + numbers.get("errors", 0)
+    if done.returncode != 0 and failed == 0:
+        failed = 1
+    count.step(name, numbers.get("passed", 0), failed, numbers.get("skipped", 0), started, done.stdout)
+
+
+def fuzz(count, seconds):
+    started = time.time()
+    done = run(["/usr/bin/python3", "tools/fuzz.py", "build-fuzz", "--seconds", str(seconds)])
+    numbers = re.search(r"(\d+) passed, (\d+) failed", done.stdout)
+    passed, failed = map(int, numbers.groups()) if numbers else (0, 1)
+    count.step(f"fuzzers, {seconds} s each", passed, failed, 0, started, done.stdout)
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./dev check")
+    parser.add_argument("--quick", action="store_true", help="rules and unit tests of the plain build")
+    parser.add_argument("--full", nargs="*", metavar="PART", help="the long versions: kill fuzz faults")
+    options = parser.parse_args()
+    count = Count()
+    rules(count)
+    meson_tests(count, "build")
+    if not options.quick:
+        full = options.full is not None
+        parts = set(options.full or ["kill", "fuzz", "faults"])
+        for build in SANITIZERS:
+            sanitized(count, build)
+        if list(ROOT.glob("tests/e2e/test_*.py")):
+            pytest(count, "real clients, plain build", "tests/e2e")
+            pytest(count, "real clients, gcc sanitizers", "tests/e2e", "-m", "core",
+                   env={"CHAPERONE_BUILD": "build-asan"})
+        if list(ROOT.glob("tests/faults/test_*.py")):
+            rounds = "100" if full and "kill" in parts else "10"
+            pytest(count, f"kill -9, {rounds} rounds", "tests/faults", env={"KILL_ROUNDS": rounds})
+        if pathlib.Path(ROOT, "tools/fuzz.py").exists():
+            fuzz(count, 600 if full and "fuzz" in parts else 10)
+    tail = f", {count.skipped} skipped" if count.skipped else ""
+    print(f"{count.passed} passed, {count.failed} failed{tail}")
+    return 1 if count.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
