@@ -28,7 +28,8 @@ typedef struct Command {
     size_t value_count;
     const uint16_t *result_formats; /* as sent: none, one for all, or one a column */
     size_t result_format_count;
-    uint64_t row_limit; /* 0: none */
+    /* Not NULL: the message cannot be passed, whatever policy says; why, for people. */
+    const char *unsupported;
 } Command;
 
 #endif

@@ -1,0 +1,66 @@
+#include "proto/pg/pg.h"
+
+#include "model/limits.h"
+#include "proto/pg/pg_write.h"
+
+void pg_init(Pg *pg, Arena *arena, const ProtoPorts *ports, SipKey hash_key)
+{
+    *pg = (Pg){ .status = 'I', .ports = *ports, .phi = true };
+    pg_queue_init(&pg->queue, arena, &pg->ports);
+    pg_names_init(&pg->names, &pg->queue, hash_key);
+    buf_init(&pg->values, LIMIT_BIND_VALUES * sizeof(Value));
+    buf_init(&pg->formats, 2 * LIMIT_BIND_VALUES * sizeof(uint16_t));
+}
+
+void pg_done(Pg *pg)
+{
+    if (pg->queue.ports == NULL)
+        return; /* never began */
+    pg_queue_done(&pg->queue);
+    pg_names_done(&pg->names);
+    buf_done(&pg->values);
+    buf_done(&pg->formats);
+}
+
+static bool pg_kept(void *state, ReferKind kind, Bytes name, Bytes *ret_text)
+{
+    const Pg *pg = state;
+
+    if (kind == REFER_PREPARED) {
+        const PgStatement *s = pg_statement(&pg->names, name);
+
+        if (s == NULL || s->local)
+            return false;
+        *ret_text = buf_view(&s->text);
+        return true;
+    }
+    const PgRun *run = pg_portal(&pg->names, name);
+    if (kind != REFER_CURSOR || run == NULL)
+        return false;
+    *ret_text = pg_run_text(run);
+    return ret_text->len > 0;
+}
+
+static Err pg_notify(void *state, Wire *wire, const Fault *fault, Bytes id)
+{
+    (void)state;
+    return pg_fault(&wire->to_client, fault, id);
+}
+
+static Err pg_farewell(void *state, Wire *wire, const Fault *fault, Bytes id)
+{
+    Pg *pg = state;
+
+    pg->phase = PG_ENDED;
+    return pg_fault(&wire->to_client, fault, id);
+}
+
+const Proto PG_PROTO = {
+    .name = "postgres",
+    .client = pg_client,
+    .settle = pg_settle,
+    .server = pg_server,
+    .kept = pg_kept,
+    .notify = pg_notify,
+    .farewell = pg_farewell,
+};

@@ -1,0 +1,57 @@
+/* PostgreSQL's road, from the first ReadyForQuery on: the Proto that the gate drives.
+ *
+ * Sign-in on both legs is pg_signin.h and pg_upstream.h. Owns names and the queue of what
+ * the server owes; allocates from the session's arena. */
+#ifndef PROTO_PG_PG_H
+#define PROTO_PG_PG_H
+
+#include "proto/pg/pg_names.h"
+#include "proto/pg/pg_queue.h"
+#include "proto/proto.h"
+
+/* Client side: what may be said now. */
+typedef enum PgPhase {
+    PG_TALKING,  /* any message of the table */
+    PG_SKIPPING, /* after an error in the extended protocol: nothing until Sync */
+    PG_ENDED,    /* farewell was said; nothing more is read */
+    PG_PHASE_COUNT,
+} PgPhase;
+
+typedef struct Pg {
+    PgPhase phase;
+    uint8_t status;  /* 'I', 'T', 'E': of the last ReadyForQuery that reached the client */
+    bool flush_sent; /* we asked the server to hurry, and it has not answered all yet */
+    bool unsynced;   /* something was sent since the last Sync or Query */
+    size_t pending;  /* size of the message that awaits settle(); 0: none */
+    PgQueue queue;
+    PgNames names;
+    ProtoPorts ports;
+    Buf values, formats;           /* scratch of the Bind at the front */
+    Bytes portal, statement, text; /* in the message at the front; die with it */
+    uint8_t tag;
+    uint32_t execute_limit;
+    bool phi; /* the target holds PHI: errors and notices are scrubbed */
+} Pg;
+
+void pg_init(Pg *pg, Arena *arena, const ProtoPorts *ports, SipKey hash_key);
+void pg_done(Pg *pg);
+
+extern const Proto PG_PROTO;
+
+/* Parts of the table; state is a Pg. */
+Err pg_client(void *state, Wire *wire, Step *ret_step, Command *ret_command) MUST_CHECK;
+Err pg_settle(void *state, Wire *wire, const Settlement *settlement) MUST_CHECK;
+Err pg_server(void *state, Wire *wire) MUST_CHECK;
+
+/* Shared between the two sides. */
+Err pg_forward(Wire *wire, size_t size) MUST_CHECK; /* the message at the front, verbatim */
+/* An entry for a message that is being sent. */
+Err pg_push(Pg *pg, PgExpect expect, PgRun *run, PgAwaited **ret) MUST_CHECK;
+/* Would running it make, replace or end prepared statements or cursors? */
+bool pg_changes_names(const Meaning *meaning);
+/* The Execute at the front, once more ruled on; its rows are planned from `judged`. */
+Err pg_execute_again(Pg *pg, Wire *wire, Judged *judged) MUST_CHECK;
+/* Sends replies of LOCAL entries that have reached the head. */
+Err pg_emit_locals(Pg *pg, Wire *wire) MUST_CHECK;
+
+#endif

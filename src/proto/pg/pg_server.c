@@ -1,0 +1,314 @@
+/* The server's side: each answer is matched with what was asked, rows are masked, errors
+ * scrubbed. An answer that nothing asked for ends the session. */
+#include "proto/pg/pg.h"
+
+#include "base/reader.h"
+#include "base/text.h"
+#include "model/limits.h"
+#include "proto/pg/pg_frame.h"
+#include "proto/pg/pg_rows.h"
+#include "proto/pg/pg_scrub.h"
+#include "proto/pg/pg_table.h"
+#include "proto/pg/pg_write.h"
+
+static void done(Pg *pg, PgRun *run, Bytes tag, bool failed)
+{
+    if (run == NULL)
+        return;
+    run->receipt.tag = tag;
+    run->receipt.failed = failed;
+    pg->ports.receipt(pg->ports.ctx, &run->receipt);
+    run->receipt = (Receipt){ 0 };
+}
+
+/* --- names that came or went with a completed statement ---------------------------- */
+
+static Err declare(Pg *pg, const Statement *s)
+{
+    PgStatement *statement;
+    PgRun *cursor;
+
+    if (s->kind == STATEMENT_PREPARE)
+        return pg_statement_put(&pg->names, s->name, s->inner, &statement);
+    TRY(pg_run_new(&pg->queue, NULL, &cursor));
+    Err err = buf_append(&cursor->kept_text, s->inner);
+    if (err == OK)
+        err = pg_portal_put(&pg->names, s->name, cursor);
+    pg_run_drop(&pg->queue, cursor);
+    return err;
+}
+
+static void end_names(Pg *pg, const Statement *s)
+{
+    const bool all = text_eq(s->name, LIT("all")) || s->name.len == 0;
+
+    if (s->kind == STATEMENT_DISCARD) {
+        pg_statements_clear(&pg->names);
+        pg_portals_clear(&pg->names);
+    } else if (s->kind == STATEMENT_DEALLOCATE) {
+        if (all)
+            pg_statements_clear(&pg->names);
+        else
+            pg_statement_remove(&pg->names, s->name);
+    } else if (all) {
+        pg_portals_clear(&pg->names);
+    } else {
+        pg_portal_remove(&pg->names, s->name);
+    }
+}
+
+static Err completed(Pg *pg, PgRun *run)
+{
+    if (run->judged == NULL || run->statement >= run->judged->meaning->statement_count)
+        return OK;
+    const Statement *s = &run->judged->meaning->statements[run->statement];
+
+    if (s->kind == STATEMENT_PREPARE || s->kind == STATEMENT_DECLARE)
+        return declare(pg, s);
+    if (s->kind == STATEMENT_DEALLOCATE || s->kind == STATEMENT_CLOSE ||
+        s->kind == STATEMENT_DISCARD)
+        end_names(pg, s);
+    return OK;
+}
+
+/* --- one answer ---------------------------------------------------------------------- */
+
+/* A message that never reached its purpose takes the name it would have given with it. */
+static void undo(Pg *pg, const PgAwaited *e)
+{
+    if (e->on_success || e->stand_in)
+        return;
+    if (e->expect == EXPECT_PARSE)
+        pg_statement_remove(&pg->names, buf_view(&e->name));
+    if (e->expect == EXPECT_BIND && pg_portal(&pg->names, buf_view(&e->name)) == e->run)
+        pg_portal_remove(&pg->names, buf_view(&e->name));
+}
+
+static Err succeeded(Pg *pg, PgAwaited *e)
+{
+    PgStatement *s;
+
+    if (e->expect == EXPECT_CLOSE) {
+        if (e->close_kind == 'S')
+            pg_statement_remove(&pg->names, buf_view(&e->name));
+        else
+            pg_portal_remove(&pg->names, buf_view(&e->name));
+        return OK;
+    }
+    if (e->stand_in)
+        return ERR_MALFORMED; /* what must fail has not: the target is not what it seems */
+    if (!e->on_success)
+        return OK;
+    if (e->expect == EXPECT_BIND)
+        return pg_portal_put(&pg->names, buf_view(&e->name), e->run);
+    TRY(pg_statement_put(&pg->names, buf_view(&e->name), buf_view(&e->run->kept_text), &s));
+    return buf_append(&s->types, buf_view(&e->reply));
+}
+
+/* The server discards to Sync, and so do we: what is queued up to there, and what the client
+ * has yet to send. */
+static void skip_to_sync(Pg *pg)
+{
+    while (pg->queue.count > 0 && pg_queue_head(&pg->queue)->expect != EXPECT_SYNC) {
+        undo(pg, pg_queue_head(&pg->queue));
+        pg_queue_pop(&pg->queue);
+    }
+    if (pg->queue.count == 0 && pg->phase == PG_TALKING)
+        pg->phase = PG_SKIPPING;
+}
+
+static Err on_error(Pg *pg, Wire *wire, PgAwaited *e, const PgFrame *frame)
+{
+    Bytes state = { 0 };
+
+    if (e->stand_in)
+        TRY(buf_append(&wire->to_client, buf_view(&e->reply)));
+    else
+        TRY(pg_scrub('E', frame->body, pg->phi, &wire->to_client, &state));
+    done(pg, e->run, state, true);
+    if (e->expect == EXPECT_QUERY || e->expect == EXPECT_SYNC)
+        return OK; /* ReadyForQuery follows */
+    undo(pg, e);
+    pg_queue_pop(&pg->queue);
+    skip_to_sync(pg);
+    return OK;
+}
+
+static Err on_shape(Pg *pg, Wire *wire, PgAwaited *e, const PgFrame *frame)
+{
+    Err err = OK;
+
+    if (e->stand_in)
+        return ERR_MALFORMED;
+    if (e->expect == EXPECT_DESCRIBE_STATEMENT || e->run == NULL || e->run->judged == NULL) {
+        /* Names and types only; rows are planned from their own portal's description. */
+        TRY(buf_append(&wire->to_client, frame->whole));
+    } else {
+        const size_t before = buf_len(&wire->to_client);
+
+        err = pg_rows_shape(pg, e->run, true, frame->body, &wire->to_client);
+        if (e->swallow || err != OK)
+            buf_truncate(&wire->to_client, before);
+    }
+    if (err == OK && e->expect != EXPECT_QUERY)
+        pg_queue_pop(&pg->queue);
+    return err;
+}
+
+static bool tag_is_plain(Bytes tag)
+{
+    for (size_t i = 0; i < tag.len; i++) {
+        const uint8_t c = tag.ptr[i];
+
+        if (!((c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == ' '))
+            return false;
+    }
+    return tag.len <= 64;
+}
+
+static Err on_complete(Pg *pg, Wire *wire, PgAwaited *e, const PgFrame *frame)
+{
+    Reader r = reader_of(frame->body);
+    Bytes tag = { 0 };
+
+    if (frame->tag == 'C')
+        TRY(reader_string(&r, &tag));
+    if (!reader_at_end(&r) || !tag_is_plain(tag) || e->run == NULL)
+        return ERR_MALFORMED;
+    TRY(buf_append(&wire->to_client, frame->whole));
+    if (frame->tag == 'C')
+        TRY(completed(pg, e->run));
+    done(pg, e->run, tag, false);
+    if (e->expect == EXPECT_QUERY) {
+        e->run->has_shape = false;
+        e->run->statement++;
+    } else {
+        pg_queue_pop(&pg->queue);
+    }
+    return OK;
+}
+
+static Err on_ready(Pg *pg, Wire *wire, const PgAwaited *e, const PgFrame *frame)
+{
+    if (frame->body.len != 1)
+        return ERR_MALFORMED;
+    pg->status = frame->body.ptr[0];
+    if (pg->status != 'I' && pg->status != 'T' && pg->status != 'E')
+        return ERR_MALFORMED;
+    if (pg->status == 'I')
+        pg_portals_end(&pg->names, e->seq);
+    TRY(buf_append(&wire->to_client, frame->whole));
+    pg_queue_pop(&pg->queue);
+    return OK;
+}
+
+static Err on_answer(Pg *pg, Wire *wire, PgAwaited *e, const PgFrame *frame)
+{
+    switch (pg_server_act(e->expect, frame->tag)) {
+    case SERVER_STEP:
+        return buf_append(&wire->to_client, frame->whole);
+    case SERVER_DONE:
+        if (frame->tag != 'n' && frame->body.len != 0)
+            return ERR_MALFORMED;
+        TRY(succeeded(pg, e));
+        if (!e->swallow)
+            TRY(buf_append(&wire->to_client, frame->whole));
+        pg_queue_pop(&pg->queue);
+        return OK;
+    case SERVER_SHAPE:
+        return on_shape(pg, wire, e, frame);
+    case SERVER_ROW:
+        return e->run != NULL ? pg_rows_row(pg, e->run, frame->body, &wire->to_client)
+                              : ERR_MALFORMED;
+    case SERVER_COMPLETE:
+        return on_complete(pg, wire, e, frame);
+    case SERVER_ERROR:
+        return on_error(pg, wire, e, frame);
+    case SERVER_READY:
+        return on_ready(pg, wire, e, frame);
+    case SERVER_VIOLATION:
+        break;
+    }
+    return ERR_MALFORMED;
+}
+
+/* --- what may come at any time ------------------------------------------------------- */
+
+static Err on_notification(const Pg *pg, Bytes body, Buf *out)
+{
+    Reader r = reader_of(body);
+    uint32_t pid;
+    Bytes channel, payload;
+    size_t mark;
+
+    TRY(reader_u32(&r, &pid));
+    TRY(reader_string(&r, &channel));
+    TRY(reader_string(&r, &payload));
+    if (!reader_at_end(&r))
+        return ERR_MALFORMED;
+    TRY(pg_open(out, 'A', &mark));
+    TRY(buf_u32(out, pid));
+    TRY(pg_string(out, channel));
+    TRY(pg_string(out, pg->phi ? (Bytes){ 0 } : payload));
+    pg_close(out, mark);
+    return OK;
+}
+
+/* Settings that were forced must stay; a change means another backend, or a way around. */
+static Err on_parameter(Bytes body, const PgFrame *frame, Buf *out)
+{
+    Reader r = reader_of(body);
+    Bytes name, value;
+
+    TRY(reader_string(&r, &name));
+    TRY(reader_string(&r, &value));
+    if (!reader_at_end(&r))
+        return ERR_MALFORMED;
+    if (text_eq(name, LIT("client_encoding")) && !text_eq(value, LIT("UTF8")))
+        return ERR_REFUSED;
+    if (text_eq(name, LIT("standard_conforming_strings")) && !text_eq(value, LIT("on")))
+        return ERR_REFUSED;
+    return buf_append(out, frame->whole);
+}
+
+static Err on_frame(Pg *pg, Wire *wire, const PgFrame *frame)
+{
+    PgAwaited *head = pg_queue_head(&pg->queue);
+    Bytes state;
+
+    switch (frame->tag) {
+    case 'N':
+        return pg_scrub('N', frame->body, pg->phi, &wire->to_client, &state);
+    case 'A':
+        return on_notification(pg, frame->body, &wire->to_client);
+    case 'S':
+        return on_parameter(frame->body, frame, &wire->to_client);
+    default:
+        break;
+    }
+    if (head != NULL)
+        return on_answer(pg, wire, head, frame);
+    /* The server's last words: shut down, terminated by an administrator. */
+    return frame->tag == 'E' ? pg_scrub('E', frame->body, pg->phi, &wire->to_client, &state)
+                             : ERR_MALFORMED;
+}
+
+Err pg_server(void *state, Wire *wire)
+{
+    Pg *pg = state;
+
+    while (pg->phase != PG_ENDED) {
+        PgFrame frame;
+        const Err err = pg_frame_next(buf_view(&wire->from_server), PG_TAGGED, LIMIT_ROW, &frame);
+
+        if (err == ERR_MORE)
+            return OK;
+        TRY(err);
+        TRY(on_frame(pg, wire, &frame));
+        buf_consume(&wire->from_server, frame.size);
+        TRY(pg_emit_locals(pg, wire));
+        if (pg->queue.count == 0)
+            pg->flush_sent = false;
+    }
+    return OK;
+}

@@ -1,0 +1,264 @@
+/* What becomes of a command once it was ruled on: forwarded, refused or answered here.
+ *
+ * A refusal is made true on the server. Swallowing a statement inside a transaction or a
+ * pipeline and forwarding Sync would commit what came before it, so a message that must fail
+ * goes in its place; the server's own error is then replaced by ours. */
+#include "proto/pg/pg.h"
+
+#include "base/reader.h"
+#include "model/limits.h"
+#include "proto/pg/pg_frame.h"
+#include "proto/pg/pg_write.h"
+
+/* Cannot parse, so it cannot run; a name, so that the client's unnamed statement lives on. */
+static const Bytes STAND_IN_TEXT = LIT_INIT("chaperone refused");
+static const Bytes STAND_IN_NAME = LIT_INIT("chaperone refused");
+
+bool pg_changes_names(const Meaning *meaning)
+{
+    for (size_t i = 0; i < meaning->statement_count; i++) {
+        switch (meaning->statements[i].kind) {
+        case STATEMENT_PREPARE:
+        case STATEMENT_DEALLOCATE:
+        case STATEMENT_DECLARE:
+        case STATEMENT_CLOSE:
+        case STATEMENT_DISCARD:
+            return true;
+        case STATEMENT_OTHER:
+        case STATEMENT_SELECT:
+        case STATEMENT_INSERT:
+        case STATEMENT_UPDATE:
+        case STATEMENT_DELETE:
+        case STATEMENT_MERGE:
+        case STATEMENT_TRUNCATE:
+        case STATEMENT_COPY_TO:
+        case STATEMENT_COPY_FROM:
+        case STATEMENT_BEGIN:
+        case STATEMENT_COMMIT:
+        case STATEMENT_ROLLBACK:
+        case STATEMENT_SAVEPOINT:
+        case STATEMENT_SET:
+        case STATEMENT_RESET:
+        case STATEMENT_SHOW:
+        case STATEMENT_EXPLAIN:
+        case STATEMENT_EXECUTE:
+        case STATEMENT_FETCH:
+        case STATEMENT_LISTEN:
+        case STATEMENT_CALL:
+        case STATEMENT_DO:
+            break;
+        }
+    }
+    return false;
+}
+
+static bool is_simple(uint8_t tag)
+{
+    return tag == 'Q' || tag == 'F';
+}
+
+Err pg_emit_locals(Pg *pg, Wire *wire)
+{
+    for (PgAwaited *e = pg_queue_head(&pg->queue); e != NULL && e->expect == EXPECT_LOCAL;
+         e = pg_queue_head(&pg->queue)) {
+        TRY(buf_append(&wire->to_client, buf_view(&e->reply)));
+        if (e->ready)
+            TRY(pg_ready(&wire->to_client, pg->status));
+        pg_queue_pop(&pg->queue);
+    }
+    return OK;
+}
+
+static Err refuse(Pg *pg, Wire *wire, const Settlement *s)
+{
+    const bool simple = is_simple(pg->tag);
+    const bool alone = simple && pg->status == 'I' && pg->queue.count == 0;
+    PgAwaited *entry;
+
+    if (alone) {
+        TRY(pg_push(pg, EXPECT_LOCAL, NULL, &entry));
+        entry->ready = true;
+    } else {
+        TRY(pg_push(pg, simple ? EXPECT_QUERY : EXPECT_PARSE, NULL, &entry));
+        entry->stand_in = true;
+        if (simple)
+            TRY(pg_query(&wire->to_server, STAND_IN_TEXT));
+        else
+            TRY(pg_parse(&wire->to_server, STAND_IN_NAME, STAND_IN_TEXT));
+    }
+    TRY(pg_fault(&entry->reply, &s->verdict->fault, s->decision));
+    buf_consume(&wire->from_client, pg->pending);
+    if (!simple)
+        pg->phase = PG_SKIPPING;
+    return pg_emit_locals(pg, wire);
+}
+
+static Err query(Pg *pg, Wire *wire, const Settlement *s)
+{
+    PgAwaited *entry;
+    PgRun *run;
+
+    if (s->local != NULL) {
+        TRY(pg_push(pg, EXPECT_LOCAL, NULL, &entry));
+        entry->ready = true;
+        if (s->local->has_row) {
+            TRY(pg_text_columns(&entry->reply, &s->local->column, 1));
+            TRY(pg_text_row(&entry->reply, &s->local->value, 1));
+        }
+        TRY(pg_complete(&entry->reply, s->local->tag));
+        buf_consume(&wire->from_client, pg->pending);
+        return pg_emit_locals(pg, wire);
+    }
+    TRY(pg_run_new(&pg->queue, s->judged, &run));
+    const Err err = pg_push(pg, EXPECT_QUERY, run, &entry);
+    pg_run_drop(&pg->queue, run);
+    TRY(err);
+    entry->changes_names = pg_changes_names(s->judged->meaning);
+    pg->queue.changing_names += entry->changes_names;
+    /* "The unnamed prepared statement is likewise destroyed by a Query" (protocol-flow). */
+    pg_statement_remove(&pg->names, (Bytes){ 0 });
+    pg_portal_remove(&pg->names, (Bytes){ 0 });
+    return pg_forward(wire, pg->pending);
+}
+
+/* Parameter types stand behind two strings in the message at the front. */
+static Err copy_types(const Pg *pg, const Wire *wire, Buf *out)
+{
+    const Bytes frame = bytes_upto(buf_view(&wire->from_client), pg->pending);
+    Reader r = reader_of(bytes_from(frame, 5 + pg->statement.len + 1 + pg->text.len + 1));
+    uint16_t count;
+
+    TRY(reader_u16(&r, &count));
+    for (uint16_t i = 0; i < count; i++) {
+        uint32_t type;
+
+        TRY(reader_u32(&r, &type));
+        TRY(buf_append(out, VIEW(type)));
+    }
+    return OK;
+}
+
+static Err name_statement(Pg *pg, Wire *wire, PgAwaited *entry)
+{
+    PgStatement *statement;
+
+    if (pg->statement.len > 0 && pg_statement(&pg->names, pg->statement) != NULL) {
+        entry->on_success = true;
+        entry->changes_names = true;
+        pg->queue.changing_names++;
+        TRY(buf_append(&entry->run->kept_text, pg->text));
+        return copy_types(pg, wire, &entry->reply);
+    }
+    TRY(pg_statement_put(&pg->names, pg->statement, pg->text, &statement));
+    return copy_types(pg, wire, &statement->types);
+}
+
+static Err local_statement(Pg *pg, Wire *wire, const Settlement *s)
+{
+    PgStatement *statement;
+    PgAwaited *entry;
+
+    TRY(pg_statement_put(&pg->names, pg->statement, pg->text, &statement));
+    statement->local = true;
+    statement->local_row = s->local->has_row;
+    TRY(buf_append(&statement->local_column, s->local->column));
+    TRY(pg_push(pg, EXPECT_LOCAL, NULL, &entry));
+    TRY(pg_message(&entry->reply, '1', (Bytes){ 0 }));
+    buf_consume(&wire->from_client, pg->pending);
+    return pg_emit_locals(pg, wire);
+}
+
+static Err parse(Pg *pg, Wire *wire, const Settlement *s)
+{
+    PgAwaited *entry;
+    PgRun *run;
+
+    if (s->local != NULL)
+        return local_statement(pg, wire, s);
+    TRY(pg_run_new(&pg->queue, s->judged, &run));
+    const Err err = pg_push(pg, EXPECT_PARSE, run, &entry);
+    pg_run_drop(&pg->queue, run);
+    TRY(err);
+    TRY(buf_append(&entry->name, pg->statement));
+    TRY(name_statement(pg, wire, entry));
+    return pg_forward(wire, pg->pending);
+}
+
+static Err bind_local(Pg *pg, Wire *wire, const Settlement *s, PgRun *run)
+{
+    PgAwaited *entry;
+
+    run->local = true;
+    run->local_row = s->local->has_row;
+    TRY(buf_append(&run->local_tag, s->local->tag));
+    TRY(buf_append(&run->local_column, s->local->column));
+    TRY(buf_append(&run->local_value, s->local->value));
+    TRY(pg_push(pg, EXPECT_LOCAL, NULL, &entry));
+    run->bound_at = entry->seq;
+    TRY(pg_message(&entry->reply, '2', (Bytes){ 0 }));
+    TRY(pg_portal_put(&pg->names, pg->portal, run));
+    buf_consume(&wire->from_client, pg->pending);
+    return pg_emit_locals(pg, wire);
+}
+
+static Err bind_run(Pg *pg, Wire *wire, const Settlement *s, PgRun *run)
+{
+    PgAwaited *entry;
+
+    run->from_wire = true;
+    if (s->local != NULL)
+        return bind_local(pg, wire, s, run);
+    TRY(pg_push(pg, EXPECT_BIND, run, &entry));
+    run->bound_at = entry->seq;
+    TRY(buf_append(&entry->name, pg->portal));
+    if (pg->portal.len > 0 && pg_portal(&pg->names, pg->portal) != NULL) {
+        entry->on_success = true;
+        entry->changes_names = true;
+        pg->queue.changing_names++;
+    } else {
+        TRY(pg_portal_put(&pg->names, pg->portal, run));
+    }
+    return pg_forward(wire, pg->pending);
+}
+
+static Err allow(Pg *pg, Wire *wire, const Settlement *s)
+{
+    PgRun *run;
+
+    switch (pg->tag) {
+    case 'Q':
+        return query(pg, wire, s);
+    case 'P':
+        return parse(pg, wire, s);
+    case 'B': {
+        TRY(pg_run_new(&pg->queue, s->judged, &run));
+        const Err err = bind_run(pg, wire, s, run);
+        pg_run_drop(&pg->queue, run);
+        return err;
+    }
+    case 'E':
+        return pg_execute_again(pg, wire, s->judged);
+    default:
+        return ERR_MALFORMED; /* an unsupported message is never allowed */
+    }
+}
+
+Err pg_settle(void *state, Wire *wire, const Settlement *settlement)
+{
+    Pg *pg = state;
+    Err err = ERR_REFUSED;
+
+    assert(pg->pending > 0 && settlement->verdict->ruling != RULING_HOLD);
+    switch (settlement->verdict->ruling) {
+    case RULING_ALLOW:
+        err = allow(pg, wire, settlement);
+        break;
+    case RULING_DENY:
+        err = refuse(pg, wire, settlement);
+        break;
+    case RULING_HOLD:
+        break;
+    }
+    pg->pending = 0;
+    return err;
+}

@@ -1,0 +1,43 @@
+/* The first packet of a connection: what it may be, and what it may ask for.
+ *
+ * https://www.postgresql.org/docs/15/protocol-message-formats.html (StartupMessage,
+ * CancelRequest, SSLRequest, GSSENCRequest). Startup parameters are statements that run
+ * before any rule could see them: what is not on the list ends the connection. */
+#ifndef PROTO_PG_PG_STARTUP_H
+#define PROTO_PG_PG_STARTUP_H
+
+#include "base/arena.h"
+#include "model/message.h"
+
+typedef enum PgFirst {
+    PG_FIRST_STARTUP,
+    PG_FIRST_CANCEL,
+    PG_FIRST_TLS,
+    PG_FIRST_GSS,
+} PgFirst;
+
+typedef struct PgSetting {
+    Bytes name, value;
+} PgSetting;
+
+enum { PG_SETTINGS_MAX = 32 };
+
+typedef struct PgStartup {
+    PgFirst kind;
+    uint32_t cancel_pid;
+    Bytes cancel_key;
+    Bytes user, database;
+    PgSetting settings[PG_SETTINGS_MAX]; /* for the server, checked */
+    size_t setting_count;
+    PgSetting own[PG_SETTINGS_MAX]; /* chaperone.*, for us; names without the prefix */
+    size_t own_count;
+    bool newer_minor; /* 3.x with x > 0, or _pq_ options: NegotiateProtocolVersion */
+    Bytes unknown_options[PG_SETTINGS_MAX];
+    size_t unknown_option_count;
+} PgStartup;
+
+/* `body` is a PG_UNTAGGED frame's. Views in *ret live in `body` or `arena`. Anything but OK
+ * ends the connection; ERR_REFUSED fills *ret_fault for the client. */
+Err pg_startup_read(Bytes body, Arena *arena, PgStartup *ret, Fault *ret_fault) MUST_CHECK;
+
+#endif
