@@ -1,0 +1,241 @@
+/* Every message between our processes: who may send it to whom, and what it holds.
+ *
+ * The table closes by default: a message that is not in it, or comes from another kind of
+ * process than it says, ends the sender's channel. A message with an answer is a question
+ * (sys/channel.h keeps it until it is answered, also over a restart of the keeper). */
+#ifndef MODEL_ASK_H
+#define MODEL_ASK_H
+
+#include "model/pack.h"
+
+typedef enum Party {
+    PARTY_SUPERVISOR = 1 << 0,
+    PARTY_KEEPER = 1 << 1,
+    PARTY_WORKER = 1 << 2,
+    PARTY_CONSOLE = 1 << 3,
+} Party;
+
+/* name, number, from, to, is a question */
+#define ASKS(X)                                                                                    \
+    /* supervisor → keeper: a channel of a child (descriptor attached); its writer id. */        \
+    X(PEER, 1, SUPERVISOR, KEEPER, false)                                                          \
+    /* supervisor → keeper: that child is gone. */                                               \
+    X(PEER_GONE, 2, SUPERVISOR, KEEPER, false)                                                     \
+    /* supervisor → worker, console: a new way to a new keeper (descriptor attached). */         \
+    X(KEEPER_CHANNEL, 3, SUPERVISOR, WORKER | PARTY_CONSOLE, false)                                \
+    /* child → supervisor: ready to serve. */                                                    \
+    X(READY, 4, KEEPER | PARTY_WORKER | PARTY_CONSOLE, SUPERVISOR, false)                          \
+    /* worker → supervisor: a connected socket to a resource, please. */                         \
+    X(DIAL, 5, WORKER, SUPERVISOR, true)                                                           \
+    /* worker → supervisor → worker of that slot: a CancelRequest came in. */                  \
+    X(CANCEL, 6, WORKER | PARTY_SUPERVISOR, SUPERVISOR | PARTY_WORKER, false)                      \
+    /* keeper → supervisor: how are the processes doing? Answer: JSON. */                        \
+    X(PROCESSES, 7, KEEPER, SUPERVISOR, true)                                                      \
+    /* supervisor → worker: finish what runs, take nothing new. */                               \
+    X(DRAIN, 8, SUPERVISOR, WORKER, false)                                                         \
+    X(SEGMENT, 20, WORKER, KEEPER, true)                                                           \
+    X(SEAL, 21, WORKER, KEEPER, false)                                                             \
+    X(SIGNIN_BEGIN, 22, WORKER, KEEPER, true)                                                      \
+    X(SIGNIN_PROVE, 23, WORKER, KEEPER, true)                                                      \
+    X(SESSION_END, 24, WORKER, KEEPER, false)                                                      \
+    X(UPSTREAM_PROVE, 25, WORKER, KEEPER, true)                                                    \
+    X(PSEUDONYM_KEY, 26, WORKER, KEEPER, true)                                                     \
+    X(HOLD, 27, WORKER, KEEPER, true)                                                              \
+    X(HOLD_WITHDRAW, 28, WORKER, KEEPER, false)                                                    \
+    X(HOLD_ANSWER, 29, KEEPER, WORKER, false)                                                      \
+    X(SESSION_KILL, 30, KEEPER, WORKER, false)                                                     \
+    /* worker → keeper, after a keeper's restart: this session lives. */                         \
+    X(SESSION_ALIVE, 31, WORKER, KEEPER, false)                                                    \
+    /* console → keeper: one call on the admin socket; the client's descriptor is attached. */   \
+    X(ADMIN, 40, CONSOLE, KEEPER, true)                                                            \
+    X(ADMIN_PART, 41, KEEPER, CONSOLE, false)
+
+typedef enum AskKind {
+#define ASK_ENUM(name, number, from, to, question) ASK_##name = number,
+    ASKS(ASK_ENUM)
+#undef ASK_ENUM
+} AskKind;
+
+/* May a message of this kind come from `from` to `to`? */
+bool ask_allowed(uint16_t kind, Party from, Party to, bool is_question);
+
+#define PEER_FIELDS(F)                                                                             \
+    F(U8, party) /* Party */                                                                       \
+    F(U32, slot)                                                                                   \
+    F(U32, pid)                                                                                    \
+    F(ID, writer)                       /* workers: who writes their segments */                   \
+    F(U8, known)                        /* 1: the child lived before this keeper did */
+#define DIAL_FIELDS(F) F(U32, resource) /* index in the policy */
+#define DIAL_ANSWER_FIELDS(F)                                                                      \
+    F(U8, ok)     /* 1: a descriptor is attached */                                                \
+    F(BYTES, why) /* for the log: "connection refused" */
+#define CANCEL_FIELDS(F)                                                                           \
+    F(U32, slot)                                                                                   \
+    F(U32, pid)                                                                                    \
+    F(BYTES, key)
+/* A worker's next segment file, opened for append (descriptor attached to the answer). */
+#define SEGMENT_FIELDS(F) F(ID, writer)
+#define SEGMENT_ANSWER_FIELDS(F)                                                                   \
+    F(U8, ok)                                                                                      \
+    F(U64, segment)                                                                                \
+    F(U64, created_ns)
+#define SEAL_FIELDS(F)                                                                             \
+    F(ID, writer)                                                                                  \
+    F(U64, segment)                                                                                \
+    F(U64, length)                                                                                 \
+    F(U64, count)                                                                                  \
+    F(KEY, last_hash)
+#define SIGNIN_BEGIN_FIELDS(F)                                                                     \
+    F(BYTES, user)                                                                                 \
+    F(BYTES, resource)                                                                             \
+    F(BYTES, peer) /* address, text */                                                             \
+    F(BYTES, client_first_bare)
+/* The same shape for users that do not exist. */
+#define SIGNIN_BEGIN_ANSWER_FIELDS(F)                                                              \
+    F(ID, session)                                                                                 \
+    F(BYTES, server_first)
+#define SIGNIN_PROVE_FIELDS(F)                                                                     \
+    F(ID, session)                                                                                 \
+    F(BYTES, client_final_without_proof)                                                           \
+    F(KEY, proof)                                                                                  \
+    F(BYTES, application) /* application_name */                                                   \
+    F(BYTES, purpose)
+#define SIGNIN_PROVE_ANSWER_FIELDS(F)                                                              \
+    F(U8, ok)                                                                                      \
+    F(BYTES, server_final)                                                                         \
+    F(U8, identity_kind)                                                                           \
+    F(BYTES, name)                                                                                 \
+    F(BYTES, owner)                                                                                \
+    F(LIST, groups)                                                                                \
+    F(U8, by_token)                                                                                \
+    F(U64, expires_unix_ns) /* of the credential; 0: never */                                      \
+    F(KEY, audit_key)                                                                              \
+    F(KEY, content_key)                                                                            \
+    F(ID, audit_key_id)                                                                            \
+    F(ID, content_key_id)                                                                          \
+    F(KEY, salt) /* for the leaf's commitments */
+#define SESSION_END_FIELDS(F)                                                                      \
+    F(ID, session)                                                                                 \
+    F(BYTES, reason)                                                                               \
+    F(U64, statements)
+#define SESSION_ALIVE_FIELDS(F)                                                                    \
+    F(ID, session)                                                                                 \
+    F(ID, writer)
+/* `session` zero: the worker's own schema connection. */
+#define UPSTREAM_PROVE_FIELDS(F)                                                                   \
+    F(ID, session)                                                                                 \
+    F(U32, resource)                                                                               \
+    F(BYTES, client_first_bare)                                                                    \
+    F(BYTES, server_first)                                                                         \
+    F(BYTES, gs2_header)
+#define UPSTREAM_PROVE_ANSWER_FIELDS(F)                                                            \
+    F(U8, ok)                                                                                      \
+    F(BYTES, client_final)                                                                         \
+    F(KEY, server_signature) /* what the server must show */
+#define PSEUDONYM_KEY_FIELDS(F)                                                                    \
+    F(ID, session)                                                                                 \
+    F(U32, resource)                                                                               \
+    F(BYTES, scope)
+#define PSEUDONYM_KEY_ANSWER_FIELDS(F)                                                             \
+    F(U8, ok)                                                                                      \
+    F(KEY, key_low) /* 64 bytes for AES-256-SIV, in two halves */                                  \
+    F(KEY, key_high)
+/* What exactly would run, and who may say yes. `unit` binds text, values, result formats,
+ * database, search_path, role, policy hash, caller and resource. */
+#define HOLD_FIELDS(F)                                                                             \
+    F(ID, session)                                                                                 \
+    F(U32, resource)                                                                               \
+    F(BYTES, rule)                                                                                 \
+    F(BYTES, role)                                                                                 \
+    F(BYTES, fact) /* "UPDATE on patient, column phone" */                                         \
+    F(BYTES, text)                                                                                 \
+    F(BYTES, values) /* JSON array, as recorded */                                                 \
+    F(KEY, unit)                                                                                   \
+    F(BYTES, decision)                                                                             \
+    F(BYTES, group)                                                                                \
+    F(U32, count)                                                                                  \
+    F(U64, hold_ms)                                                                                \
+    F(U64, valid_ms)                                                                               \
+    F(U8, ticket)
+typedef enum HoldState {
+    HOLD_REFUSED = 0, /* too many open requests, denied recently, nobody could answer: `why` */
+    HOLD_WAITING,     /* an answer will come as HOLD_ANSWER */
+    HOLD_TICKET,      /* the caller does not wait */
+    HOLD_APPROVED,    /* an earlier request for this unit was approved; it is used up now */
+    HOLD_DENIED,
+    HOLD_EXPIRED,
+    HOLD_WITHDRAWN,
+} HoldState;
+#define HOLD_STATE_FIELDS(F)                                                                       \
+    F(ID, request)                                                                                 \
+    F(U8, state) /* HoldState */                                                                   \
+    F(BYTES, check_word)                                                                           \
+    F(BYTES, who) /* the person who answered */                                                    \
+    F(BYTES, why)                                                                                  \
+    F(KEY, approval_leaf) /* hash of the answer's leaf in the keeper's segment */
+#define HOLD_WITHDRAW_FIELDS(F)                                                                    \
+    F(ID, request)                                                                                 \
+    F(BYTES, why)
+#define SESSION_KILL_FIELDS(F)                                                                     \
+    F(ID, session)                                                                                 \
+    F(U32, code) /* MessageCode */                                                                 \
+    F(BYTES, why)
+/* A call of the admin socket: a name and pairs of key and text. */
+#define ADMIN_FIELDS(F)                                                                            \
+    F(U64, call) /* the console's own number, for ADMIN_PART */                                    \
+    F(BYTES, name)                                                                                 \
+    F(BYTES, token)                                                                                \
+    F(LIST, arguments) /* key, value, key, value … */
+/* Results longer than one message come in parts before the answer. */
+#define ADMIN_PART_FIELDS(F)                                                                       \
+    F(U64, call)                                                                                   \
+    F(BYTES, json)
+#define ADMIN_ANSWER_FIELDS(F)                                                                     \
+    F(U32, exit_status) /* of the command line: PRODUCT's exit codes */                            \
+    F(BYTES, json)      /* the result's last part, or the error */
+
+#define ASK_TYPE_U8    uint8_t
+#define ASK_TYPE_U32   uint32_t
+#define ASK_TYPE_U64   uint64_t
+#define ASK_TYPE_BYTES Bytes
+#define ASK_TYPE_LIST  PackList
+#define ASK_TYPE_ID    Id
+#define ASK_TYPE_KEY   PackKey
+
+#define ASK_MESSAGES(X)                                                                            \
+    X(Peer, peer, PEER_FIELDS)                                                                     \
+    X(Dial, dial, DIAL_FIELDS)                                                                     \
+    X(DialAnswer, dial_answer, DIAL_ANSWER_FIELDS)                                                 \
+    X(Cancel, cancel, CANCEL_FIELDS)                                                               \
+    X(SegmentAsk, segment_ask, SEGMENT_FIELDS)                                                     \
+    X(SegmentAnswer, segment_answer, SEGMENT_ANSWER_FIELDS)                                        \
+    X(Seal, seal, SEAL_FIELDS)                                                                     \
+    X(SigninBegin, signin_begin, SIGNIN_BEGIN_FIELDS)                                              \
+    X(SigninBeginAnswer, signin_begin_answer, SIGNIN_BEGIN_ANSWER_FIELDS)                          \
+    X(SigninProve, signin_prove, SIGNIN_PROVE_FIELDS)                                              \
+    X(SigninProveAnswer, signin_prove_answer, SIGNIN_PROVE_ANSWER_FIELDS)                          \
+    X(SessionEnd, session_end, SESSION_END_FIELDS)                                                 \
+    X(SessionAlive, session_alive, SESSION_ALIVE_FIELDS)                                           \
+    X(UpstreamProve, upstream_prove, UPSTREAM_PROVE_FIELDS)                                        \
+    X(UpstreamProveAnswer, upstream_prove_answer, UPSTREAM_PROVE_ANSWER_FIELDS)                    \
+    X(PseudonymKey, pseudonym_key, PSEUDONYM_KEY_FIELDS)                                           \
+    X(PseudonymKeyAnswer, pseudonym_key_answer, PSEUDONYM_KEY_ANSWER_FIELDS)                       \
+    X(HoldAsk, hold_ask, HOLD_FIELDS)                                                              \
+    X(HoldAnswer, hold_answer, HOLD_STATE_FIELDS)                                                  \
+    X(HoldWithdraw, hold_withdraw, HOLD_WITHDRAW_FIELDS)                                           \
+    X(SessionKill, session_kill, SESSION_KILL_FIELDS)                                              \
+    X(AdminCall, admin_call, ADMIN_FIELDS)                                                         \
+    X(AdminPart, admin_part, ADMIN_PART_FIELDS)                                                    \
+    X(AdminAnswer, admin_answer, ADMIN_ANSWER_FIELDS)
+
+#define ASK_FIELD(type, name) ASK_TYPE_##type name;
+#define ASK_STRUCT(Type, prefix, FIELDS)                                                           \
+    typedef struct Type {                                                                          \
+        FIELDS(ASK_FIELD)                                                                          \
+    } Type;                                                                                        \
+    Err pack_##prefix(Buf *out, const Type *m) MUST_CHECK;                                         \
+    /* The whole body, nothing left over. */                                                       \
+    Err unpack_##prefix(Bytes body, Type *ret) MUST_CHECK;
+ASK_MESSAGES(ASK_STRUCT)
+
+#endif

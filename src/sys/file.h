@@ -1,0 +1,35 @@
+/* Files and folders. Every failure is ERR_IO with errno kept for the caller's words. */
+#ifndef SYS_FILE_H
+#define SYS_FILE_H
+
+#include "base/buf.h"
+
+#include <sys/types.h>
+
+typedef struct File {
+    int fd;
+} File;
+
+void file_done(File *f); /* closes; nothing to a File of fd -1 or one already done */
+/* `flags`, `mode` as for open(2); O_CLOEXEC is added. */
+Err file_open(const char *path, int flags, mode_t mode, File *ret) MUST_CHECK;
+Err file_write_all(int fd, Bytes data) MUST_CHECK;
+Err file_sync(int fd) MUST_CHECK; /* fdatasync; a failure is never retried */
+/* Reserve `bytes` behind the file's end without changing its size. */
+Err file_reserve(int fd, uint64_t bytes) MUST_CHECK;
+Err file_size(int fd, uint64_t *ret) MUST_CHECK;
+/* Appends the whole file, at most what `out` may hold. */
+Err file_read_all(const char *path, Buf *out) MUST_CHECK;
+Err file_read_fd(int fd, Buf *out) MUST_CHECK;
+/* Written beside, synced, renamed into place, folder synced. */
+Err file_replace(const char *path, Bytes data, mode_t mode) MUST_CHECK;
+/* OK too when it is there already. Parents must exist. */
+Err dir_make(const char *path, mode_t mode) MUST_CHECK;
+Err dir_sync(const char *path) MUST_CHECK;
+/* Calls `each` for every name but . and ..; stops at the first error. */
+Err dir_each(const char *path, Err (*each)(void *ctx, const char *name), void *ctx) MUST_CHECK;
+
+/* Bytes that nobody can change any more, for handing to children. Offset 0. */
+Err memfd_sealed(const char *name, Bytes data, int *ret_fd) MUST_CHECK;
+
+#endif
