@@ -72,11 +72,20 @@ typedef struct ProtoPorts {
     void (*receipt)(void *ctx, const Receipt *receipt);
 } ProtoPorts;
 
+/* The gateway answers in the target's place: SHOW chaperone.masked, SET chaperone.purpose. */
+typedef struct LocalAnswer {
+    Bytes tag; /* "SHOW", "SET" */
+    bool has_row;
+    Bytes column, value;
+} LocalAnswer;
+
 /* What became of the command at the front. */
 typedef struct Settlement {
     const Verdict *verdict;
     Bytes decision; /* "d-…", for people */
-    Judged *judged; /* ALLOW: what was understood; rows are planned from it */
+    /* ALLOW: what was understood, rows are planned from it; then who answers, NULL: the target */
+    Judged *judged;
+    const LocalAnswer *local;
 } Settlement;
 
 typedef struct Proto {

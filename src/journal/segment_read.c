@@ -1,0 +1,222 @@
+#include "journal/segment.h"
+
+#include "base/crc32c.h"
+#include "base/reader.h"
+#include "base/text.h"
+#include "journal/segment_layout.h"
+
+#include <string.h>
+
+enum {
+    BODY_MAX = LEAF_BYTES + SEGMENT_PAYLOAD_MAX + SEGMENT_SEALING,
+    /* A torn tail is one turn's records. Whoever fills it with more look-alikes is not a crash,
+     * and must not make us compute a CRC for each. */
+    LOOKALIKES_MAX = 64,
+};
+
+static bool is_zero(Bytes b)
+{
+    for (size_t i = 0; i < b.len; i++) {
+        if (b.ptr[i] != 0)
+            return false;
+    }
+    return true;
+}
+
+static Err read_into(Reader *r, uint8_t *ret, size_t len)
+{
+    Bytes b;
+
+    TRY(reader_bytes(r, len, &b));
+    memcpy(ret, b.ptr, len);
+    return OK;
+}
+
+static Err read_header(Bytes header, SegmentHeader *ret)
+{
+    SegmentHeader h = { 0 };
+    Reader r = reader_of(header);
+    Bytes magic, reserved;
+    uint32_t version, crc;
+
+    TRY(reader_bytes(&r, sizeof SEGMENT_MAGIC, &magic));
+    TRY(reader_u32(&r, &version));
+    TRY(reader_u64(&r, &h.segment));
+    TRY(read_into(&r, h.writer, LEAF_ID));
+    TRY(reader_u64(&r, &h.created_unix_ns));
+    TRY(reader_u64(&r, &h.first_seq));
+    TRY(read_into(&r, h.prev.bytes, HASH_BYTES));
+    TRY(reader_bytes(&r, 12, &reserved));
+    TRY(reader_u32(&r, &crc));
+    if (!text_eq(magic, VIEW(SEGMENT_MAGIC)) || version != SEGMENT_VERSION || !is_zero(reserved))
+        return ERR_MALFORMED;
+    if (crc != crc32c(bytes_upto(header, SEGMENT_HEADER - 4)) || h.first_seq == 0)
+        return ERR_MALFORMED;
+    *ret = h;
+    return OK;
+}
+
+Err segment_reader_init(SegmentReader *r, Bytes segment)
+{
+    SegmentHeader header;
+
+    if (segment.len < SEGMENT_HEADER || is_zero(segment))
+        return ERR_MORE;
+    TRY(read_header(bytes_upto(segment, SEGMENT_HEADER), &header));
+    *r = (SegmentReader){ .segment = segment, .at = SEGMENT_HEADER, .header = header };
+    return OK;
+}
+
+/* What is wrong with the frame at the start of `rest`; SEGMENT_SOUND sets *ret_body. */
+static SegmentFault look_at_frame(Bytes rest, Bytes *ret_body)
+{
+    Reader r = reader_of(rest);
+    uint32_t length, crc;
+    Bytes marker;
+
+    if (reader_u32(&r, &length) != OK || reader_u32(&r, &crc) != OK || length < LEAF_BYTES ||
+        length > BODY_MAX || reader_bytes(&r, length, ret_body) != OK)
+        return SEGMENT_BAD_LENGTH;
+    if (reader_bytes(&r, sizeof COMMIT_MARKER, &marker) != OK ||
+        !text_eq(marker, VIEW(COMMIT_MARKER)))
+        return SEGMENT_BAD_MARKER;
+    return crc32c(*ret_body) == crc ? SEGMENT_SOUND : SEGMENT_BAD_CRC;
+}
+
+static SegmentFault read_body(Bytes body, SegmentFrame *f)
+{
+    Reader r = reader_of(body);
+    const size_t sealing = body.len > LEAF_BYTES ? SEGMENT_SEALING : 0;
+
+    if (reader_bytes(&r, LEAF_BYTES, &f->leaf_bytes) != OK ||
+        leaf_decode(f->leaf_bytes, &f->leaf) != OK)
+        return SEGMENT_BAD_LEAF;
+    /* The leaf says how long the payload is; the frame must agree to the byte. */
+    if ((f->leaf.payload_bytes > 0) != (sealing > 0) ||
+        body.len - LEAF_BYTES - sealing != f->leaf.payload_bytes)
+        return SEGMENT_BAD_LEAF;
+    f->ciphertext = f->nonce = f->tag = (Bytes){ 0 };
+    if (sealing > 0 && (reader_bytes(&r, f->leaf.payload_bytes, &f->ciphertext) != OK ||
+                        reader_bytes(&r, AEAD_NONCE, &f->nonce) != OK ||
+                        reader_bytes(&r, AEAD_TAG, &f->tag) != OK))
+        return SEGMENT_BAD_LEAF;
+    f->hash = leaf_hash(f->leaf_bytes);
+    return SEGMENT_SOUND;
+}
+
+/* Offset of the next intact frame behind `at`, or the segment's length. A leaf's magic and
+ * version stand behind each frame's opening, so that is what to look for. */
+static size_t find_next_frame(Bytes segment, size_t at, size_t *ret_lookalikes)
+{
+    const Bytes opening = LIT("CHPL\x01");
+    size_t lookalikes = 0;
+    Bytes body;
+
+    at += FRAME_OPENING + 1; /* at least one byte on */
+    while (at < segment.len && lookalikes < LOOKALIKES_MAX) {
+        at += text_find(bytes_from(segment, at), opening);
+        if (at >= segment.len)
+            break;
+        const SegmentFault fault = look_at_frame(bytes_from(segment, at - FRAME_OPENING), &body);
+        if (fault == SEGMENT_SOUND) {
+            *ret_lookalikes = lookalikes;
+            return at - FRAME_OPENING;
+        }
+        if (fault == SEGMENT_BAD_CRC)
+            lookalikes++;
+        at++;
+    }
+    *ret_lookalikes = lookalikes;
+    return segment.len;
+}
+
+/* The frame at r->at is not sound. Torn, if nothing committed can follow: no commit marker where
+ * this frame ends, and no intact frame further on. */
+static SegmentStep explain(SegmentReader *r, SegmentFault fault)
+{
+    size_t lookalikes;
+    const size_t next = find_next_frame(r->segment, r->at, &lookalikes);
+    const bool committed = fault == SEGMENT_BAD_CRC || fault == SEGMENT_BAD_LEAF;
+
+    r->fault = fault;
+    if (next == r->segment.len && !committed && lookalikes < LOOKALIKES_MAX)
+        return SEGMENT_TORN;
+    r->broken_at = r->at;
+    r->at = next;
+    return SEGMENT_BROKEN;
+}
+
+SegmentStep segment_next(SegmentReader *r, SegmentFrame *ret_frame)
+{
+    SegmentFrame f = { .offset = r->at };
+    const Bytes rest = bytes_from(r->segment, r->at);
+    Bytes body;
+
+    if (rest.len == 0)
+        return SEGMENT_END;
+    SegmentFault fault = look_at_frame(rest, &body);
+    if (fault == SEGMENT_SOUND)
+        fault = read_body(body, &f);
+    if (fault != SEGMENT_SOUND)
+        return explain(r, fault);
+
+    r->at += SEGMENT_FRAME_OVERHEAD + body.len;
+    *ret_frame = f;
+    return SEGMENT_RECORD;
+}
+
+bool segment_payload_holds(const SegmentFrame *f)
+{
+    Hasher h;
+
+    if (f->leaf.payload_bytes == 0)
+        return true;
+    hash_begin(&h);
+    hash_add(&h, f->ciphertext);
+    hash_add(&h, f->nonce);
+    hash_add(&h, f->tag);
+    const Hash hash = hash_end(&h);
+    return hash_eq(&hash, &f->leaf.payload_hash);
+}
+
+Err segment_open_payload(const SegmentFrame *f, JournalKey *key, Buf *out)
+{
+    uint8_t aad[LEAF_BYTES];
+    AeadMessage m = { .aad = VIEW(aad), .text = f->ciphertext };
+    uint8_t *room;
+    size_t size;
+
+    if (f->leaf.payload_bytes == 0)
+        return OK;
+    if (memcmp(f->leaf.key_id, key->id, LEAF_ID) != 0)
+        return ERR_REFUSED;
+    if (!segment_payload_holds(f))
+        return ERR_MALFORMED;
+    memcpy(aad, f->leaf_bytes.ptr, LEAF_BYTES);
+    memset(aad + LEAF_PAYLOAD_HASH_AT, 0, HASH_BYTES);
+    memcpy(m.nonce, f->nonce.ptr, AEAD_NONCE);
+    TRY(buf_room(out, f->ciphertext.len, &room, &size));
+    TRY(aead_open(&key->aead, &m, f->tag.ptr, room));
+    buf_filled(out, f->ciphertext.len);
+    return OK;
+}
+
+Err seal_decode(Bytes bytes, Seal *ret)
+{
+    Seal s = { 0 };
+    Reader r = reader_of(bytes);
+    Bytes magic;
+    uint32_t version;
+
+    TRY(reader_bytes(&r, sizeof SEAL_MAGIC, &magic));
+    TRY(reader_u32(&r, &version));
+    TRY(reader_u64(&r, &s.segment));
+    TRY(read_into(&r, s.writer, LEAF_ID));
+    TRY(reader_u64(&r, &s.length));
+    TRY(reader_u64(&r, &s.count));
+    TRY(read_into(&r, s.last.bytes, HASH_BYTES));
+    if (!reader_at_end(&r) || !text_eq(magic, VIEW(SEAL_MAGIC)) || version != SEGMENT_VERSION)
+        return ERR_MALFORMED;
+    *ret = s;
+    return OK;
+}
