@@ -1,7 +1,7 @@
 /* Random bytes from the kernel. Never fails: without them there is no security to offer, so
  * the process ends. */
-#ifndef SYS_RANDOM_H
-#define SYS_RANDOM_H
+#ifndef SYS_ENTROPY_H
+#define SYS_ENTROPY_H
 
 #include "base/base.h"
 
