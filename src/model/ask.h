@@ -33,6 +33,9 @@ typedef enum Party {
     X(PROCESSES, 7, KEEPER, SUPERVISOR, true)                                                      \
     /* supervisor → worker: finish what runs, take nothing new. */                               \
     X(DRAIN, 8, SUPERVISOR, WORKER, false)                                                         \
+    /* supervisor → keeper: all living children were told of; recover what the dead left, serve. \
+     */                                                                                            \
+    X(START, 9, SUPERVISOR, KEEPER, false)                                                         \
     X(SEGMENT, 20, WORKER, KEEPER, true)                                                           \
     X(SEAL, 21, WORKER, KEEPER, false)                                                             \
     X(SIGNIN_BEGIN, 22, WORKER, KEEPER, true)                                                      \
@@ -204,7 +207,7 @@ typedef enum HoldState {
 
 #define ASK_MESSAGES(X)                                                                            \
     X(Peer, peer, PEER_FIELDS)                                                                     \
-    X(Dial, dial, DIAL_FIELDS)                                                                     \
+    X(DialAsk, dial, DIAL_FIELDS)                                                                     \
     X(DialAnswer, dial_answer, DIAL_ANSWER_FIELDS)                                                 \
     X(Cancel, cancel, CANCEL_FIELDS)                                                               \
     X(SegmentAsk, segment_ask, SEGMENT_FIELDS)                                                     \

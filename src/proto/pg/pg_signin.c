@@ -1,0 +1,174 @@
+#include "proto/pg/pg_signin.h"
+
+#include "base/reader.h"
+#include "base/text.h"
+#include "model/limits.h"
+#include "proto/pg/pg_frame.h"
+#include "proto/pg/pg_write.h"
+
+enum {
+    AUTH_OK = 0,
+    AUTH_SASL = 10,
+    AUTH_SASL_CONTINUE = 11,
+    AUTH_SASL_FINAL = 12,
+    REQUESTS_MAX = 2, /* one for TLS, one for GSS */
+};
+
+static const Bytes MECHANISM = LIT_INIT("SCRAM-SHA-256");
+
+void pg_signin_init(PgSignin *s, Arena *arena)
+{
+    *s = (PgSignin){ .arena = arena };
+}
+
+static Err put_auth(Buf *out, uint32_t code, Bytes data)
+{
+    size_t mark;
+
+    TRY(pg_open(out, 'R', &mark));
+    TRY(buf_u32(out, code));
+    TRY(buf_append(out, data));
+    pg_close(out, mark);
+    return OK;
+}
+
+/* NegotiateProtocolVersion: 3.0 is the newest minor we speak, and these options we do not know. */
+static Err negotiate(const PgStartup *p, Buf *out)
+{
+    size_t mark;
+
+    if (!p->newer_minor)
+        return OK;
+    TRY(pg_open(out, 'v', &mark));
+    TRY(buf_u32(out, 0));
+    TRY(buf_u32(out, (uint32_t)p->unknown_option_count));
+    for (size_t i = 0; i < p->unknown_option_count; i++)
+        TRY(pg_string(out, p->unknown_options[i]));
+    pg_close(out, mark);
+    return OK;
+}
+
+static Err ask_for_sasl(Buf *out)
+{
+    static const uint8_t LIST[] = "SCRAM-SHA-256\0"; /* the list's own end is the literal's NUL */
+
+    return put_auth(out, AUTH_SASL, VIEW(LIST));
+}
+
+static Err on_first_packet(PgSignin *s, Wire *wire, PgSigninOrder *ret_order, Fault *ret_fault)
+{
+    PgFrame frame;
+    const Err err = pg_frame_next(buf_view(&wire->from_client), PG_UNTAGGED, LIMIT_STARTUP, &frame);
+
+    if (err == ERR_MORE)
+        return OK;
+    TRY(err);
+    TRY(arena_copy(s->arena, frame.body, &s->startup_packet));
+    const size_t behind = buf_len(&wire->from_client) - frame.size;
+    buf_consume(&wire->from_client, frame.size);
+    TRY(pg_startup_read(s->startup_packet, s->arena, &s->startup, ret_fault));
+    switch (s->startup.kind) {
+    case PG_FIRST_CANCEL:
+        *ret_order = SIGNIN_CANCEL;
+        return OK;
+    case PG_FIRST_TLS:
+    case PG_FIRST_GSS:
+        /* Bytes behind the request were sent before the answer: CVE-2021-23214's way in. */
+        if (behind > 0 || ++s->first_packets > REQUESTS_MAX)
+            return ERR_MALFORMED;
+        return buf_byte(&wire->to_client, 'N');
+    case PG_FIRST_STARTUP:
+        break;
+    }
+    s->phase = SIGNIN_AT_FIRST;
+    TRY(negotiate(&s->startup, &wire->to_client));
+    return ask_for_sasl(&wire->to_client);
+}
+
+static Err read_initial(PgSignin *s, Bytes body, Fault *ret_fault)
+{
+    Reader r = reader_of(body);
+    ScramClientFirst first;
+    Bytes mechanism, data;
+    uint32_t len;
+
+    TRY(reader_string(&r, &mechanism));
+    TRY(reader_u32(&r, &len));
+    TRY(reader_bytes(&r, len, &data));
+    if (!reader_at_end(&r))
+        return ERR_MALFORMED;
+    *ret_fault = (Fault){ .code = CHP_3301, .fact = LIT("this sign-in method is not available") };
+    if (!text_eq(mechanism, MECHANISM))
+        return ERR_REFUSED;
+    TRY(scram_client_first_parse(data, &first));
+    if (first.binding == SCRAM_BOUND)
+        return ERR_REFUSED;
+    TRY(arena_copy(s->arena, first.bare, &s->client_first_bare));
+    return arena_copy(s->arena, first.gs2_header, &s->gs2_header);
+}
+
+static Err read_final(PgSignin *s, Bytes body)
+{
+    ScramClientFinal final;
+
+    TRY(scram_client_final_parse(body, &final));
+    TRY(scram_binding_check(&final, s->gs2_header, (Bytes){ 0 }));
+    s->proof = final.proof;
+    return arena_copy(s->arena, final.without_proof, &s->client_final_without_proof);
+}
+
+static Err on_response(PgSignin *s, Wire *wire, PgSigninOrder *ret_order, Fault *ret_fault)
+{
+    PgFrame frame;
+    const Err err = pg_frame_next(buf_view(&wire->from_client), PG_TAGGED, LIMIT_STARTUP, &frame);
+
+    if (err == ERR_MORE)
+        return OK;
+    TRY(err);
+    if (frame.tag != 'p')
+        return ERR_MALFORMED;
+    if (s->phase == SIGNIN_AT_FIRST) {
+        TRY(read_initial(s, frame.body, ret_fault));
+        *ret_order = SIGNIN_BEGIN;
+    } else {
+        *ret_fault = (Fault){ .code = CHP_3301 };
+        TRY(read_final(s, frame.body));
+        *ret_order = SIGNIN_PROVE;
+    }
+    s->phase = SIGNIN_AT_KEEPER;
+    buf_consume(&wire->from_client, frame.size);
+    return OK;
+}
+
+Err pg_signin_spoke(PgSignin *s, Wire *wire, PgSigninOrder *ret_order, Fault *ret_fault)
+{
+    *ret_order = SIGNIN_WAIT;
+    *ret_fault = (Fault){ .code = CHP_5401 };
+    switch (s->phase) {
+    case SIGNIN_AT_START:
+        return on_first_packet(s, wire, ret_order, ret_fault);
+    case SIGNIN_AT_FIRST:
+    case SIGNIN_AT_FINAL:
+        return on_response(s, wire, ret_order, ret_fault);
+    case SIGNIN_AT_KEEPER:
+    case SIGNIN_DONE:
+        break;
+    }
+    return OK; /* what the client sends early waits in its buffer */
+}
+
+Err pg_signin_begun(PgSignin *s, Wire *wire, Bytes server_first)
+{
+    if (s->phase != SIGNIN_AT_KEEPER)
+        return ERR_MALFORMED;
+    TRY(arena_copy(s->arena, server_first, &s->server_first));
+    s->phase = SIGNIN_AT_FINAL;
+    return put_auth(&wire->to_client, AUTH_SASL_CONTINUE, server_first);
+}
+
+Err pg_signin_proved(PgSignin *s, Wire *wire, Bytes server_final)
+{
+    s->phase = SIGNIN_DONE;
+    TRY(put_auth(&wire->to_client, AUTH_SASL_FINAL, server_final));
+    return put_auth(&wire->to_client, AUTH_OK, (Bytes){ 0 });
+}

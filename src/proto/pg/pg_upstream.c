@@ -1,0 +1,237 @@
+#include "proto/pg/pg_upstream.h"
+
+#include "base/encode.h"
+#include "base/reader.h"
+#include "base/text.h"
+#include "crypto/scram.h"
+#include "model/limits.h"
+#include "proto/pg/pg_frame.h"
+#include "proto/pg/pg_write.h"
+
+enum {
+    PROTOCOL_3_0 = 3 << 16,
+    CANCEL_CODE = 1234 << 16 | 5678,
+    AUTH_OK = 0,
+    AUTH_SASL = 10,
+    AUTH_SASL_CONTINUE = 11,
+    AUTH_SASL_FINAL = 12,
+    KEY_MAX = 256,
+};
+
+/* What holds for every session, whatever the client asked for. */
+static const PgSetting FORCED[] = {
+    { LIT_INIT("client_encoding"), LIT_INIT("UTF8") },
+    { LIT_INIT("standard_conforming_strings"), LIT_INIT("on") },
+};
+
+static Err put_setting(Buf *out, PgSetting s)
+{
+    TRY(pg_string(out, s.name));
+    return pg_string(out, s.value);
+}
+
+static Err put_startup(const PgUpstreamStart *start, Buf *out)
+{
+    size_t mark;
+
+    TRY(pg_open(out, 0, &mark));
+    TRY(buf_u32(out, PROTOCOL_3_0));
+    TRY(put_setting(out, (PgSetting){ LIT("user"), start->user }));
+    TRY(put_setting(out, (PgSetting){ LIT("database"), start->database }));
+    for (size_t i = 0; i < start->setting_count; i++)
+        if (!text_eq_nocase(start->settings[i].name, LIT("application_name")))
+            TRY(put_setting(out, start->settings[i]));
+    TRY(put_setting(out, (PgSetting){ LIT("application_name"), start->application }));
+    for (size_t i = 0; i < COUNT_OF(FORCED); i++)
+        TRY(put_setting(out, FORCED[i]));
+    TRY(buf_byte(out, 0));
+    pg_close(out, mark);
+    return OK;
+}
+
+Err pg_upstream_init(PgUpstream *u, Arena *arena, const PgUpstreamStart *start, Wire *wire)
+{
+    CLEANUP(buf_done) Buf first;
+
+    *u = (PgUpstream){ .arena = arena };
+    buf_init(&u->parameters, LIMIT_STARTUP);
+    buf_init(&first, SCRAM_MESSAGE_MAX);
+    TRY(scram_client_first_write(LIT("n,,"), start->nonce, &first));
+    TRY(arena_copy(arena, bytes_from(buf_view(&first), 3), &u->client_first_bare));
+    return put_startup(start, &wire->to_server);
+}
+
+void pg_upstream_done(PgUpstream *u)
+{
+    buf_done(&u->parameters);
+}
+
+static Err send_initial(PgUpstream *u, Bytes mechanisms, Buf *out)
+{
+    static const Bytes MECHANISM = LIT_INIT("SCRAM-SHA-256");
+    Reader r = reader_of(mechanisms);
+    bool offered = false;
+    size_t mark;
+    Bytes name = { 0 };
+
+    do {
+        TRY(reader_string(&r, &name));
+        offered = offered || text_eq(name, MECHANISM);
+    } while (name.len > 0);
+    if (!offered)
+        return ERR_REFUSED;
+    TRY(pg_open(out, 'p', &mark));
+    TRY(pg_string(out, MECHANISM));
+    TRY(buf_u32(out, (uint32_t)(3 + u->client_first_bare.len)));
+    TRY(buf_append(out, LIT("n,,")));
+    TRY(buf_append(out, u->client_first_bare));
+    pg_close(out, mark);
+    u->phase = UPSTREAM_AT_CONTINUE;
+    return OK;
+}
+
+/* "v=" and the signature that only somebody who knows the verifier can make. */
+static Err check_signature(PgUpstream *u, Bytes message)
+{
+    CLEANUP(buf_done) Buf want;
+
+    buf_init(&want, 128);
+    TRY(buf_append(&want, LIT("v=")));
+    TRY(base64_encode(VIEW(u->server_signature.bytes), &want));
+    if (!secret_eq(message, buf_view(&want)))
+        return ERR_REFUSED;
+    u->phase = UPSTREAM_AT_OK;
+    return OK;
+}
+
+static Err on_auth(PgUpstream *u, Wire *wire, Bytes body, PgUpstreamOrder *ret_order)
+{
+    Reader r = reader_of(body);
+    uint32_t code;
+
+    TRY(reader_u32(&r, &code));
+    /* Before SCRAM was done: whoever lets us in unasked may not be the target at all. */
+    if (code == AUTH_OK && u->phase == UPSTREAM_AT_OK) {
+        u->phase = UPSTREAM_AT_READY;
+        return OK;
+    }
+    if (code == AUTH_SASL && u->phase == UPSTREAM_AT_START)
+        return send_initial(u, r.rest, &wire->to_server);
+    if (code == AUTH_SASL_CONTINUE && u->phase == UPSTREAM_AT_CONTINUE) {
+        if (r.rest.len > SCRAM_MESSAGE_MAX)
+            return ERR_LIMIT;
+        u->phase = UPSTREAM_AT_KEEPER;
+        *ret_order = UPSTREAM_PROVE;
+        return arena_copy(u->arena, r.rest, &u->server_first);
+    }
+    if (code == AUTH_SASL_FINAL && u->phase == UPSTREAM_AT_FINAL)
+        return check_signature(u, r.rest);
+    return ERR_REFUSED;
+}
+
+static Err on_error(PgUpstream *u, Bytes body)
+{
+    Reader r = reader_of(body);
+    uint8_t code;
+    Bytes text;
+
+    for (;;) {
+        TRY(reader_u8(&r, &code));
+        if (code == 0)
+            break;
+        TRY(reader_string(&r, &text));
+        if (code == 'C')
+            TRY(arena_copy(u->arena, text, &u->refused));
+    }
+    return ERR_REFUSED;
+}
+
+static Err on_parameter(PgUpstream *u, const PgFrame *frame)
+{
+    Reader r = reader_of(frame->body);
+    Bytes name, value;
+
+    TRY(reader_string(&r, &name));
+    TRY(reader_string(&r, &value));
+    if (text_eq(name, LIT("server_version")))
+        TRY(arena_copy(u->arena, value, &u->version));
+    if (text_eq(name, LIT("client_encoding")) && !text_eq(value, LIT("UTF8")))
+        return ERR_REFUSED;
+    if (text_eq(name, LIT("standard_conforming_strings")) && !text_eq(value, LIT("on")))
+        return ERR_REFUSED;
+    return buf_append(&u->parameters, frame->whole);
+}
+
+static Err on_key(PgUpstream *u, Bytes body)
+{
+    Reader r = reader_of(body);
+
+    TRY(reader_u32(&r, &u->pid));
+    if (r.rest.len == 0 || r.rest.len > KEY_MAX)
+        return ERR_MALFORMED;
+    return arena_copy(u->arena, r.rest, &u->key);
+}
+
+static Err on_frame(PgUpstream *u, Wire *wire, const PgFrame *frame, PgUpstreamOrder *ret_order)
+{
+    const bool signed_in = u->phase == UPSTREAM_AT_READY;
+
+    switch (frame->tag) {
+    case 'R':
+        return on_auth(u, wire, frame->body, ret_order);
+    case 'E':
+        return on_error(u, frame->body);
+    case 'N':
+        return OK;
+    case 'S':
+        return signed_in ? on_parameter(u, frame) : ERR_MALFORMED;
+    case 'K':
+        return signed_in ? on_key(u, frame->body) : ERR_MALFORMED;
+    case 'Z':
+        if (!signed_in)
+            return ERR_MALFORMED;
+        u->phase = UPSTREAM_DONE;
+        *ret_order = UPSTREAM_READY;
+        return OK;
+    default:
+        return ERR_MALFORMED;
+    }
+}
+
+Err pg_upstream_spoke(PgUpstream *u, Wire *wire, PgUpstreamOrder *ret_order)
+{
+    *ret_order = UPSTREAM_WAIT;
+    while (*ret_order == UPSTREAM_WAIT && u->phase != UPSTREAM_AT_KEEPER) {
+        PgFrame frame;
+        const Err err =
+            pg_frame_next(buf_view(&wire->from_server), PG_TAGGED, LIMIT_STARTUP, &frame);
+
+        if (err == ERR_MORE)
+            return OK;
+        TRY(err);
+        TRY(on_frame(u, wire, &frame, ret_order));
+        buf_consume(&wire->from_server, frame.size);
+    }
+    return OK;
+}
+
+Err pg_upstream_proved(PgUpstream *u, Wire *wire, Bytes client_final, const Hash *server_signature)
+{
+    if (u->phase != UPSTREAM_AT_KEEPER)
+        return ERR_MALFORMED;
+    u->server_signature = *server_signature;
+    u->phase = UPSTREAM_AT_FINAL;
+    return pg_message(&wire->to_server, 'p', client_final);
+}
+
+Err pg_upstream_cancel(const PgUpstream *u, Buf *out)
+{
+    size_t mark;
+
+    TRY(pg_open(out, 0, &mark));
+    TRY(buf_u32(out, CANCEL_CODE));
+    TRY(buf_u32(out, u->pid));
+    TRY(buf_append(out, u->key));
+    pg_close(out, mark);
+    return OK;
+}

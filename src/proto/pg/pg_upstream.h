@@ -1,0 +1,58 @@
+/* The gateway's way into the target: startup packet, SCRAM-SHA-256 with the keeper's proof, and
+ * what the server tells about itself up to its first ReadyForQuery.
+ *
+ * Only SCRAM is answered: a server that asks for a password in clear or for MD5 gets none. */
+#ifndef PROTO_PG_PG_UPSTREAM_H
+#define PROTO_PG_PG_UPSTREAM_H
+
+#include "crypto/hash.h"
+#include "proto/pg/pg_startup.h"
+#include "proto/proto.h"
+
+typedef enum PgUpstreamOrder {
+    UPSTREAM_WAIT,
+    UPSTREAM_PROVE, /* ask the keeper: client_first_bare, server_first → client-final */
+    UPSTREAM_READY,
+} PgUpstreamOrder;
+
+typedef enum PgUpstreamPhase {
+    UPSTREAM_AT_START,
+    UPSTREAM_AT_CONTINUE,
+    UPSTREAM_AT_KEEPER,
+    UPSTREAM_AT_FINAL,
+    UPSTREAM_AT_OK,
+    UPSTREAM_AT_READY,
+    UPSTREAM_DONE,
+} PgUpstreamPhase;
+
+typedef struct PgUpstream {
+    PgUpstreamPhase phase;
+    Arena *arena;
+    Bytes client_first_bare, server_first;
+    Hash server_signature;
+    uint32_t pid; /* of the target's backend, for CancelRequest */
+    Bytes key;
+    Buf parameters; /* ParameterStatus messages, to be shown to the client */
+    Bytes version;  /* server_version */
+    Bytes refused;  /* SQLSTATE of its refusal */
+} PgUpstream;
+
+typedef struct PgUpstreamStart {
+    Bytes user, database, application;
+    const PgSetting *settings;
+    size_t setting_count;
+    Bytes nonce; /* printable, at least 24 characters */
+} PgUpstreamStart;
+
+/* Writes the startup packet. */
+Err pg_upstream_init(PgUpstream *u, Arena *arena, const PgUpstreamStart *start,
+                     Wire *wire) MUST_CHECK;
+void pg_upstream_done(PgUpstream *u);
+/* ERR_REFUSED: the server said no (u->refused), or asks for what we do not give. */
+Err pg_upstream_spoke(PgUpstream *u, Wire *wire, PgUpstreamOrder *ret_order) MUST_CHECK;
+Err pg_upstream_proved(PgUpstream *u, Wire *wire, Bytes client_final,
+                       const Hash *server_signature) MUST_CHECK;
+/* 16 bytes for a fresh connection to the same target. */
+Err pg_upstream_cancel(const PgUpstream *u, Buf *out) MUST_CHECK;
+
+#endif

@@ -1,0 +1,63 @@
+/* The supervisor's children: who they are, how they talk, what happens when one ends. */
+#ifndef SUPERVISOR_CHILDREN_H
+#define SUPERVISOR_CHILDREN_H
+
+#include "base/arena.h"
+#include "config/config.h"
+#include "model/ask.h"
+#include "sys/channel.h"
+#include "sys/child.h"
+
+enum { WORKERS_MAX = 64 };
+
+typedef enum ChildKind { CHILD_KEEPER, CHILD_WORKER, CHILD_CONSOLE, CHILD_KINDS } ChildKind;
+
+struct Supervisor;
+
+typedef struct Child {
+    struct Supervisor *supervisor;
+    ChildKind kind;
+    uint32_t slot;
+    pid_t pid; /* 0: not running */
+    Channel *channel;
+    int listen_fd; /* workers, console: kept over restarts, so that nobody is refused */
+    Id writer;     /* workers: a new one at each start */
+    bool ready;
+    uint64_t started_ms;
+    unsigned restarts, quick_ends; /* ended within a second of starting, in a row */
+    uv_timer_t again;
+} Child;
+
+typedef struct Dial {
+    struct Dial *next;
+    pid_t pid;
+    Child *asker;
+    pid_t asker_pid;
+    uint64_t id;
+    int result_fd; /* our end of the pair the dialer answers on */
+    uv_poll_t poll;
+} Dial;
+
+typedef struct Supervisor {
+    Arena arena;
+    Config config;
+    int config_fd, binary_fd;
+    uid_t uids[CHILD_KINDS]; /* 0: as we are */
+    uv_loop_t loop;
+    uv_signal_t on_child, on_term, on_int;
+    Child keeper, console, workers[WORKERS_MAX];
+    size_t worker_count;
+    Dial *dials;
+    bool stopping, failed, announced;
+    uv_timer_t stop_timer;
+} Supervisor;
+
+bool children_start(Supervisor *s);
+void children_reap(Supervisor *s);
+/* Graceful: workers end their sessions, the keeper seals, then we end. */
+void children_stop(Supervisor *s);
+
+/* dial.c */
+void dial_start(Child *asker, const ChannelMessage *m);
+
+#endif

@@ -1,0 +1,150 @@
+/* A connection to a target, for a worker that may not make sockets. Name resolution blocks and
+ * loads code, so each dial is a process of its own that ends when it has answered. */
+#include "supervisor/children.h"
+
+#include "base/text.h"
+#include "sys/log.h"
+#include "sys/net.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { DIAL_TIMEOUT_S = 5, DIAL_LIFE_S = 20 };
+
+static void answer(Dial *d, int fd, const char *why)
+{
+    CLEANUP(buf_done) Buf body;
+    const DialAnswer a = { .ok = fd >= 0, .why = text_of(why) };
+
+    buf_init(&body, 1024);
+    if (d->asker->channel == NULL || d->asker->pid != d->asker_pid)
+        return; /* it was restarted meanwhile */
+    if (pack_dial_answer(&body, &a) == OK)
+        (void)!channel_reply_to(d->asker->channel, ASK_DIAL, d->id, buf_view(&body), fd);
+}
+
+static void closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+static void finish(Supervisor *s, Dial *d)
+{
+    for (Dial **at = &s->dials; *at != NULL; at = &(*at)->next) {
+        if (*at == d) {
+            *at = d->next;
+            break;
+        }
+    }
+    close(d->result_fd);
+    uv_close((uv_handle_t *)&d->poll, closed);
+}
+
+static void on_result(uv_poll_t *poll, int status, int events)
+{
+    Dial *d = poll->data;
+    char why[128] = "the dialer ended";
+    union {
+        struct cmsghdr align;
+        char mem[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct iovec iov = { why, sizeof why - 1 };
+    struct msghdr m = { .msg_iov = &iov,
+                        .msg_iovlen = 1,
+                        .msg_control = control.mem,
+                        .msg_controllen = sizeof control.mem };
+    int fd = -1;
+
+    (void)status;
+    (void)events;
+    const ssize_t n = recvmsg(d->result_fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (n > 0)
+        why[n] = '\0';
+    const struct cmsghdr *h = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
+    if (h != NULL && h->cmsg_type == SCM_RIGHTS && h->cmsg_len == CMSG_LEN(sizeof fd))
+        memcpy(&fd, CMSG_DATA(h), sizeof fd);
+    answer(d, fd, why);
+    if (fd >= 0)
+        close(fd);
+    finish(d->asker->supervisor, d);
+}
+
+static void tell(int socket, int fd, const char *why)
+{
+    union {
+        struct cmsghdr align;
+        char mem[CMSG_SPACE(sizeof(int))];
+    } control = { 0 };
+    struct iovec iov = { (void *)(uintptr_t)why, strlen(why) + 1 };
+    struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+    if (fd >= 0) {
+        m.msg_control = control.mem;
+        m.msg_controllen = sizeof control.mem;
+        struct cmsghdr *h = CMSG_FIRSTHDR(&m);
+        h->cmsg_level = SOL_SOCKET;
+        h->cmsg_type = SCM_RIGHTS;
+        h->cmsg_len = CMSG_LEN(sizeof fd);
+        memcpy(CMSG_DATA(h), &fd, sizeof fd);
+    }
+    (void)sendmsg(socket, &m, MSG_NOSIGNAL);
+}
+
+/* In the dialer. */
+static void dial_and_end(const char *host, uint16_t port, int result_fd)
+{
+    const char *why = "";
+    int fd = -1;
+
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    (void)alarm(DIAL_LIFE_S);
+    if (net_dial(host, port, DIAL_TIMEOUT_S, &fd, &why) == OK)
+        net_no_delay(fd);
+    tell(result_fd, fd, fd >= 0 ? "connected" : why);
+    _exit(0);
+}
+
+static Err spawn_dialer(Supervisor *s, Dial *d, const Resource *resource)
+{
+    const char *host;
+    int pair[2];
+
+    TRY(arena_string(&s->arena, resource->address.host, &host));
+    TRY(channel_pair(pair));
+    d->pid = fork();
+    if (d->pid == 0)
+        dial_and_end(host, resource->address.port, pair[1]);
+    close(pair[1]);
+    d->result_fd = pair[0];
+    if (d->pid < 0 || uv_poll_init(&s->loop, &d->poll, pair[0]) != 0) {
+        close(pair[0]);
+        return ERR_IO;
+    }
+    d->poll.data = d;
+    (void)uv_poll_start(&d->poll, UV_READABLE | UV_DISCONNECT, on_result);
+    return OK;
+}
+
+void dial_start(Child *asker, const ChannelMessage *m)
+{
+    Supervisor *s = asker->supervisor;
+    DialAsk ask;
+    Dial *d = calloc(1, sizeof *d);
+
+    if (d == NULL)
+        return;
+    *d = (Dial){ .asker = asker, .asker_pid = asker->pid, .id = m->id };
+    if (unpack_dial(m->body, &ask) != OK || ask.resource >= s->config.policy.resources.count ||
+        spawn_dialer(s, d, &s->config.policy.resources.at[ask.resource]) != OK) {
+        answer(d, -1, "the gateway cannot dial");
+        free(d);
+        return;
+    }
+    d->next = s->dials;
+    s->dials = d;
+}
