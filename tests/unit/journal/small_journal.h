@@ -8,6 +8,7 @@
 #ifndef TEST_SMALL_JOURNAL_H
 #define TEST_SMALL_JOURNAL_H
 
+#include "base/crc32c.h"
 #include "base/text.h"
 #include "journal/audit_verify.h"
 #include "test.h"
@@ -147,6 +148,15 @@ static inline Show show_of(const SmallJournal *j)
     memcpy(s.log, j->records, sizeof s.log);
     s.key.name = LIT("log.example");
     return s;
+}
+
+/* Makes the CRC true again: damage that is no accident. `crc` lies behind or before `covered`. */
+static inline void mend_crc(uint8_t *crc, Bytes covered)
+{
+    const uint32_t v = crc32c(covered);
+
+    for (size_t i = 0; i < 4; i++)
+        crc[i] = (uint8_t)(v >> 8 * (3 - i));
 }
 
 typedef struct Outcome {

@@ -1,8 +1,6 @@
 /* What was appended is read back; what was cut is torn; what was damaged is broken. */
 #include "small_journal.h"
 
-#include "base/crc32c.h"
-
 static SmallJournal journal;
 
 static void records_come_back_and_open(void)
@@ -182,25 +180,58 @@ static void a_tail_of_lookalikes_costs_no_time(void)
     buf_done(&file);
 }
 
-/* A frame with a true CRC around something else than its leaf says. */
-static void frame_and_leaf_must_agree(void)
+static SegmentFault fault_of(Bytes file)
 {
     SegmentReader r;
     SegmentFrame f;
-    uint8_t file[SEGMENT_HEADER + SEGMENT_FRAME_OVERHEAD + LEAF_BYTES + 10];
-    const size_t body = LEAF_BYTES + 10;
 
-    memset(file, 0, sizeof file);
-    memcpy(file, buf_view(&journal.files[0]).ptr, SEGMENT_HEADER + 8 + LEAF_BYTES);
-    uint8_t *frame = file + SEGMENT_HEADER;
-    frame[2] = (uint8_t)(body >> 8);
-    frame[3] = (uint8_t)body;
-    const uint32_t crc = crc32c((Bytes){ frame + 8, body });
-    for (size_t i = 0; i < 4; i++)
-        frame[4 + i] = (uint8_t)(crc >> 8 * (3 - i));
-    memcpy(frame + 8 + body, "\xc3MIT", 4);
-    EXPECT(segment_reader_init(&r, VIEW(file)) == OK);
-    EXPECT(segment_next(&r, &f) == SEGMENT_BROKEN && r.fault == SEGMENT_BAD_LEAF);
+    EXPECT(segment_reader_init(&r, file) == OK);
+    return segment_next(&r, &f) == SEGMENT_BROKEN ? r.fault : SEGMENT_SOUND;
+}
+
+/* Frames with a true CRC around a body of another length than their leaf says. */
+static void frame_and_leaf_must_agree(void)
+{
+    const Place *plain = &journal.records[0], *sealed = &journal.records[2];
+    const Place *const places[] = { plain, sealed };
+    const Bytes whole = buf_view(&journal.files[0]);
+    uint8_t file[1024];
+
+    for (size_t i = 0; i < COUNT_OF(places); i++) {
+        const size_t body = places[i]->size - SEGMENT_FRAME_OVERHEAD;
+        for (size_t len = LEAF_BYTES; len <= body + SEGMENT_SEALING + 2; len++) {
+            memset(file, 0, sizeof file);
+            memcpy(file, whole.ptr, SEGMENT_HEADER);
+            uint8_t *frame = file + SEGMENT_HEADER;
+            memcpy(frame, whole.ptr + places[i]->at, 8 + (len < body ? len : body));
+            frame[2] = (uint8_t)(len >> 8);
+            frame[3] = (uint8_t)len;
+            mend_crc(frame + 4, (Bytes){ frame + 8, len });
+            memcpy(frame + 8 + len, "\xc3MIT", 4);
+            const Bytes all = { file, SEGMENT_HEADER + SEGMENT_FRAME_OVERHEAD + len };
+            EXPECT(fault_of(all) == (len == body ? SEGMENT_SOUND : SEGMENT_BAD_LEAF));
+        }
+    }
+}
+
+/* Each byte of the header that names no content, altered with a true CRC. */
+static void unknown_headers_are_refused(void)
+{
+    SegmentReader r;
+    uint8_t header[SEGMENT_HEADER];
+
+    for (size_t at = 0; at < SEGMENT_HEADER - 4; at++) {
+        if (at >= 8 && at < 80)
+            continue;
+        memcpy(header, buf_view(&journal.files[0]).ptr, SEGMENT_HEADER);
+        header[at] ^= 1;
+        mend_crc(header + SEGMENT_HEADER - 4, bytes_upto(VIEW(header), SEGMENT_HEADER - 4));
+        EXPECT(segment_reader_init(&r, VIEW(header)) == ERR_MALFORMED);
+    }
+    memcpy(header, buf_view(&journal.files[0]).ptr, SEGMENT_HEADER);
+    memset(header + 40, 0, 8); /* records count from 1 */
+    mend_crc(header + SEGMENT_HEADER - 4, bytes_upto(VIEW(header), SEGMENT_HEADER - 4));
+    EXPECT(segment_reader_init(&r, VIEW(header)) == ERR_MALFORMED);
 }
 
 static void an_append_that_fails_moves_nothing_but_the_nonce(void)
@@ -291,6 +322,7 @@ int main(void)
     TEST(damage_in_the_middle_is_broken);
     TEST(a_tail_of_lookalikes_costs_no_time);
     TEST(frame_and_leaf_must_agree);
+    TEST(unknown_headers_are_refused);
     TEST(an_append_that_fails_moves_nothing_but_the_nonce);
     TEST(nonces_of_two_parties_do_not_meet);
     TEST(seals_come_back);
