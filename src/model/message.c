@@ -17,9 +17,12 @@ const MessageEntry *message_entry(MessageCode code)
     return NULL;
 }
 
+/* The gateway said no to this statement: rules and people (31xx, 32xx), what the caller still
+ * owes (34xx), what the gateway does not carry (5501). */
 static bool is_refusal(MessageCode code)
 {
-    return code >= CHP_3101 && code < CHP_3301;
+    return (code >= CHP_3101 && code < CHP_3301) || code == CHP_3401 || code == CHP_3402 ||
+           code == CHP_5501;
 }
 
 static Err put_head(const Fault *fault, Bytes id, Buf *out)
