@@ -42,6 +42,11 @@ bool labels_have(const Labels *labels, Bytes key, Bytes value)
     return false;
 }
 
+bool resource_is_phi(const Resource *r)
+{
+    return labels_have(&r->labels, LIT("phi"), LIT("yes"));
+}
+
 static bool is_member(const Role *role, const Identity *who)
 {
     for (size_t i = 0; i < role->members.count; i++)

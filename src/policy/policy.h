@@ -41,6 +41,7 @@ typedef struct Address {
 
 typedef enum ResourceType { RESOURCE_POSTGRES = 1 } ResourceType;
 typedef enum TlsMode { TLS_DISABLE = 1 } TlsMode;
+typedef enum NewerServer { NEWER_REFUSE = 0, NEWER_ALLOW } NewerServer;
 
 /* `password` is a reference ("file:/etc/chaperone/ehr", "env:EHR"), never the secret. */
 typedef struct Credentials {
@@ -59,8 +60,7 @@ typedef struct Resource {
     Credentials credentials;
     Tls tls;
     Labels labels;
-    bool phi;                       /* label phi: "yes" */
-    bool server_newer_than_grammar; /* allowed */
+    NewerServer server_newer_than_grammar;
 } Resource;
 
 typedef enum Predicates {
@@ -104,7 +104,7 @@ typedef struct MaskingRule {
     NamePatterns columns;
     unsigned classes; /* bits of policy/column_class.h; a rule has columns or classes */
     MaskMethod method;
-    Bytes scope;  /* pseudonyms; empty: the resource's own */
+    Bytes scope;  /* pseudonyms; empty or "resource": the resource's own */
     Bytes prefix; /* pseudonyms; empty: the class's */
 } MaskingRule;
 
@@ -168,6 +168,11 @@ typedef struct Approval {
     uint64_t hold_ms; /* 0: the policy's */
 } Approval;
 
+typedef struct MaskingProfiles {
+    const MaskingProfile *at;
+    size_t count;
+} MaskingProfiles;
+
 typedef struct Policy {
     struct {
         const Resource *at;
@@ -177,10 +182,7 @@ typedef struct Policy {
         const Role *at;
         size_t count;
     } roles;
-    struct {
-        const MaskingProfile *at;
-        size_t count;
-    } profiles;
+    MaskingProfiles profiles;
     struct {
         const Guardrail *at;
         size_t count;
@@ -209,6 +211,8 @@ bool policy_may_read_evidence(const Policy *p, const Identity *who);
 /* Is `name` one of `names`, or is "*"? */
 bool names_cover(const Names *names, Bytes name);
 bool labels_have(const Labels *labels, Bytes key, Bytes value);
+/* Label phi: "yes": there, what no rule names is masked. */
+bool resource_is_phi(const Resource *r);
 bool pattern_matches(const NamePattern *p, Bytes schema, Bytes table, Bytes column);
 /* Of a relation; true when there is no pattern. */
 bool patterns_match_table(const NamePatterns *p, Bytes schema, Bytes table);

@@ -129,7 +129,7 @@ static ColumnMask mask_of_rule(const MaskingRule *rule, const SchemaColumn *c)
         .method = MASK_PSEUDONYM,
         .class_prefix = rule->prefix.len > 0 ? rule->prefix
                                              : text_of(column_class_prefix(column_class(c->name))),
-        .scope = rule->scope,
+        .scope = text_eq(rule->scope, LIT("resource")) ? (Bytes){ 0 } : rule->scope,
     };
 }
 
@@ -152,7 +152,7 @@ static Entry first_entry(const ProtectionInput *in, const SchemaRelation *r, con
             return e;
         }
     }
-    e.mask.unclassified = in->resource->phi && !passes_unclassified(c->type_oid);
+    e.mask.unclassified = resource_is_phi(in->resource) && !passes_unclassified(c->type_oid);
     e.mask.method = e.mask.unclassified ? MASK_NULL : MASK_CLEAR;
     return e;
 }
@@ -257,7 +257,7 @@ static bool reads_masked(const Making *m, ColumnRef ref)
 
 static bool view_shows_masked(const Making *m, const SchemaRelation *view)
 {
-    if (view->reading_runs_code && m->in->resource->phi)
+    if (view->reading_runs_code && resource_is_phi(m->in->resource))
         return true;
     for (size_t i = 0; i < view->read_count; i++)
         if (reads_masked(m, view->reads[i]))
