@@ -8,7 +8,7 @@ import re
 import sys
 
 FILE_MAX, FUNCTION_MAX, PARAMETERS_MAX = 600, 60, 5
-HEAD = re.compile(r"^(?!typedef|struct|enum|static const|#|\s|/|\}|extern)[A-Za-z_][^;={}]*\(")
+END_OF_OTHER = re.compile(r"^$|[;}]$|\*/$|^#|\\$")
 
 
 def parameters(head):
@@ -28,8 +28,8 @@ def check(path):
     for at, line in enumerate(lines):
         if line != "{":
             continue
-        start = at - 1
-        while start > 0 and not HEAD.match(lines[start]):
+        start = at
+        while start > 0 and not END_OF_OTHER.search(lines[start - 1]):
             start -= 1
         head = " ".join(lines[start:at])
         if "(" not in head or ")" not in head:

@@ -207,7 +207,7 @@ typedef enum HoldState {
 
 #define ASK_MESSAGES(X)                                                                            \
     X(Peer, peer, PEER_FIELDS)                                                                     \
-    X(DialAsk, dial, DIAL_FIELDS)                                                                     \
+    X(DialAsk, dial, DIAL_FIELDS)                                                                  \
     X(DialAnswer, dial_answer, DIAL_ANSWER_FIELDS)                                                 \
     X(Cancel, cancel, CANCEL_FIELDS)                                                               \
     X(SegmentAsk, segment_ask, SEGMENT_FIELDS)                                                     \

@@ -33,7 +33,7 @@ static bool load(Supervisor *s, const char *path)
     }
     arena_init(&s->arena, CONFIG_ARENA_BYTES);
     const Err err = config_load(buf_view(&yaml), &s->arena, &s->config, &problems);
-    if (problems_print(&problems, text_of(path), buf_view(&yaml), &words) == OK)
+    if (problems_print(&problems, buf_view(&yaml), path, &words) == OK)
         (void)fprintf(stderr, "%.*s", SHOW(buf_view(&words)));
     if (err != OK)
         return false;
