@@ -19,16 +19,28 @@ static Err act(Gate *g, const Command *command, const GateRuling *ruling)
     return g->proto->settle(g->proto_state, &g->wire, &settlement);
 }
 
-static Err rule_on(Gate *g, const Command *command)
+/* Some commands can only be ruled on when the target has answered everything before them. */
+static Err may_act(Gate *g, const GateRuling *ruling, bool *ret_may)
+{
+    *ret_may = true;
+    return ruling->needs_quiet ? g->proto->quiet(g->proto_state, &g->wire, ret_may) : OK;
+}
+
+/* False in *ret_moved: the command stays at the front, to be viewed again. */
+static Err rule_on(Gate *g, const Command *command, bool *ret_moved)
 {
     GateRuling ruling = { 0 };
     Err err = g->ports.judge(g->ports.ctx, command, &ruling);
+
+    *ret_moved = false;
 
     if (err == ERR_MORE) {
         g->wait = GATE_WAITS_CATALOGUE;
         return OK;
     }
     if (err == OK)
+        err = may_act(g, &ruling, ret_moved);
+    if (err == OK && *ret_moved)
         err = act(g, command, &ruling);
     if (ruling.judged != NULL)
         g->ports.drop(g->ports.ctx, ruling.judged);
@@ -37,7 +49,9 @@ static Err rule_on(Gate *g, const Command *command)
 
 Err gate_client_spoke(Gate *g)
 {
-    while (g->wait == GATE_RUNS) {
+    bool moved = true;
+
+    while (g->wait == GATE_RUNS && moved) {
         Step step;
         Command command;
 
@@ -49,7 +63,7 @@ Err gate_client_spoke(Gate *g)
             g->wait = GATE_ENDED;
             break;
         case STEP_COMMAND:
-            TRY(rule_on(g, &command));
+            TRY(rule_on(g, &command, &moved));
             break;
         }
     }

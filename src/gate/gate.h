@@ -21,6 +21,7 @@ typedef struct GateRuling {
     Judged *judged;           /* kept for the caller, who drops it; NULL when not understood */
     const LocalAnswer *local; /* NULL: the target answers */
     Bytes decision;           /* "d-…" */
+    bool needs_quiet;         /* only once all that was sent before has been answered */
 } GateRuling;
 
 typedef struct GatePorts {

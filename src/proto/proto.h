@@ -70,6 +70,13 @@ typedef struct ProtoPorts {
     Err (*mask)(void *ctx, const Cell *cell, Buf *out, bool *ret_null);
     /* A response is complete. */
     void (*receipt)(void *ctx, const Receipt *receipt);
+    /* Statement `source` completed on the target: what it set is in force. */
+    void (*completed)(void *ctx, const RowSource *source);
+    /* The target is ready again: in a transaction or not; what completed since it was last
+     * ready was undone when `failed`. */
+    void (*ready)(void *ctx, bool in_transaction, bool failed);
+    /* Something to tell the client at the next good moment: true, and *ret_fault. */
+    bool (*notice)(void *ctx, Fault *ret_fault);
 } ProtoPorts;
 
 /* The gateway answers in the target's place: SHOW chaperone.masked, SET chaperone.purpose. */
@@ -95,6 +102,8 @@ typedef struct Proto {
     Err (*server)(void *state, Wire *wire);
     /* Text that was kept under a name earlier: EXECUTE, FETCH. False: unknown. */
     bool (*kept)(void *state, ReferKind kind, Bytes name, Bytes *ret_text);
+    /* Does the target owe nothing? If it does, it is asked to hurry. */
+    Err (*quiet)(void *state, Wire *wire, bool *ret_quiet);
     /* Tell the client something in passing (a notice), in its own protocol. */
     Err (*notify)(void *state, Wire *wire, const Fault *fault, Bytes id);
     /* Say why, in the client's protocol, and end: no more messages after it. */

@@ -61,6 +61,7 @@ const Proto PG_PROTO = {
     .settle = pg_settle,
     .server = pg_server,
     .kept = pg_kept,
+    .quiet = pg_quiet,
     .notify = pg_notify,
     .farewell = pg_farewell,
 };

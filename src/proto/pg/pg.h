@@ -30,7 +30,8 @@ typedef struct Pg {
     Bytes portal, statement, text; /* in the message at the front; die with it */
     uint8_t tag;
     uint32_t execute_limit;
-    bool phi; /* the target holds PHI: errors and notices are scrubbed */
+    bool failed; /* an error came since the last ReadyForQuery */
+    bool phi;    /* the target holds PHI: errors and notices are scrubbed */
 } Pg;
 
 void pg_init(Pg *pg, Arena *arena, const ProtoPorts *ports, SipKey hash_key);
@@ -45,9 +46,12 @@ Err pg_server(void *state, Wire *wire) MUST_CHECK;
 
 /* Shared between the two sides. */
 Err pg_forward(Wire *wire, size_t size) MUST_CHECK; /* the message at the front, verbatim */
+/* Nothing is owed by the server, or it was asked to hurry. */
+Err pg_quiet(void *state, Wire *wire, bool *ret_quiet) MUST_CHECK;
 /* An entry for a message that is being sent. */
 Err pg_push(Pg *pg, PgExpect expect, PgRun *run, PgAwaited **ret) MUST_CHECK;
-/* Would running it make, replace or end prepared statements or cursors? */
+/* Would running it make, replace or end prepared statements or cursors, or change what
+ * names mean (search_path)? */
 bool pg_changes_names(const Meaning *meaning);
 /* The Execute at the front, once more ruled on; its rows are planned from `judged`. */
 Err pg_execute_again(Pg *pg, Wire *wire, Judged *judged) MUST_CHECK;

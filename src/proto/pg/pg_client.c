@@ -32,6 +32,14 @@ static bool name_in_doubt(const Pg *pg, Bytes name, const void *known)
     return name.len > 0 && known != NULL && pg->queue.count > 0;
 }
 
+Err pg_quiet(void *state, Wire *wire, bool *ret_quiet)
+{
+    Pg *pg = state;
+
+    *ret_quiet = pg->queue.count == 0;
+    return *ret_quiet ? OK : wait_for_server(pg, wire);
+}
+
 static Err read_query(Reader *r, Command *c)
 {
     const Bytes body = r->rest;

@@ -62,7 +62,9 @@ static Err completed(Pg *pg, PgRun *run)
     if (run->judged == NULL || run->statement >= run->judged->meaning->statement_count)
         return OK;
     const Statement *s = &run->judged->meaning->statements[run->statement];
+    const RowSource source = { run->judged, run->statement };
 
+    pg->ports.completed(pg->ports.ctx, &source);
     if (s->kind == STATEMENT_PREPARE || s->kind == STATEMENT_DECLARE)
         return declare(pg, s);
     if (s->kind == STATEMENT_DEALLOCATE || s->kind == STATEMENT_CLOSE ||
@@ -126,6 +128,7 @@ static Err on_error(Pg *pg, Wire *wire, PgAwaited *e, const PgFrame *frame)
     else
         TRY(pg_scrub('E', frame->body, pg->phi, &wire->to_client, &state));
     done(pg, e->run, state, true);
+    pg->failed = true;
     if (e->expect == EXPECT_QUERY || e->expect == EXPECT_SYNC)
         return OK; /* ReadyForQuery follows */
     undo(pg, e);
@@ -166,6 +169,15 @@ static bool tag_is_plain(Bytes tag)
     return tag.len <= 64;
 }
 
+static Err tell(Pg *pg, Wire *wire)
+{
+    Fault fault;
+
+    return pg->ports.notice(pg->ports.ctx, &fault)
+               ? pg_fault(&wire->to_client, &fault, (Bytes){ 0 })
+               : OK;
+}
+
 static Err on_complete(Pg *pg, Wire *wire, PgAwaited *e, const PgFrame *frame)
 {
     Reader r = reader_of(frame->body);
@@ -175,6 +187,7 @@ static Err on_complete(Pg *pg, Wire *wire, PgAwaited *e, const PgFrame *frame)
         TRY(reader_string(&r, &tag));
     if (!reader_at_end(&r) || !tag_is_plain(tag) || e->run == NULL)
         return ERR_MALFORMED;
+    TRY(tell(pg, wire));
     TRY(buf_append(&wire->to_client, frame->whole));
     if (frame->tag == 'C')
         TRY(completed(pg, e->run));
@@ -197,6 +210,8 @@ static Err on_ready(Pg *pg, Wire *wire, const PgAwaited *e, const PgFrame *frame
         return ERR_MALFORMED;
     if (pg->status == 'I')
         pg_portals_end(&pg->names, e->seq);
+    pg->ports.ready(pg->ports.ctx, pg->status != 'I', pg->failed);
+    pg->failed = false;
     TRY(buf_append(&wire->to_client, frame->whole));
     pg_queue_pop(&pg->queue);
     return OK;

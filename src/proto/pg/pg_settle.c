@@ -6,6 +6,7 @@
 #include "proto/pg/pg.h"
 
 #include "base/reader.h"
+#include "base/text.h"
 #include "model/limits.h"
 #include "proto/pg/pg_frame.h"
 #include "proto/pg/pg_write.h"
@@ -24,6 +25,11 @@ bool pg_changes_names(const Meaning *meaning)
         case STATEMENT_CLOSE:
         case STATEMENT_DISCARD:
             return true;
+        case STATEMENT_SET:
+        case STATEMENT_RESET:
+            if (text_eq_nocase(meaning->statements[i].name, LIT("search_path")))
+                return true;
+            break;
         case STATEMENT_OTHER:
         case STATEMENT_SELECT:
         case STATEMENT_INSERT:
@@ -37,8 +43,6 @@ bool pg_changes_names(const Meaning *meaning)
         case STATEMENT_COMMIT:
         case STATEMENT_ROLLBACK:
         case STATEMENT_SAVEPOINT:
-        case STATEMENT_SET:
-        case STATEMENT_RESET:
         case STATEMENT_SHOW:
         case STATEMENT_EXPLAIN:
         case STATEMENT_EXECUTE:

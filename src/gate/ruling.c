@@ -1,0 +1,284 @@
+#include "gate/ruling.h"
+
+#include "base/text.h"
+
+enum { WORDS_BYTES = 64 << 10, PURPOSE_MAX = 64 };
+
+void ruler_init(Ruler *r, SipKey hash_key)
+{
+    arena_init(&r->words, WORDS_BYTES);
+    buf_init(&r->purpose, PURPOSE_MAX);
+    map_init(&r->masked, RULER_MASKED_MAX, hash_key);
+}
+
+void ruler_done(Ruler *r)
+{
+    arena_done(&r->words);
+    buf_done(&r->purpose);
+    map_done(&r->masked);
+}
+
+void ruler_drop(void *ctx, Judged *judged)
+{
+    (void)ctx;
+    look_drop(judged);
+}
+
+static Err look(Ruler *r, Bytes text, Judged **ret)
+{
+    Bytes names[RULER_PATH_MAX];
+
+    search_path_names(&r->path, names);
+    const LangContext context = { r->schema, names, r->path.count };
+    return look_at(r->cache, &context, text, ret);
+}
+
+static Verdict deny(MessageCode code, Bytes fact)
+{
+    return (Verdict){ .ruling = RULING_DENY,
+                      .rule = LIT("protocol"),
+                      .fault = { .code = code, .fact = fact } };
+}
+
+static Verdict judge_meaning(Ruler *r, const Command *command, const Meaning *meaning)
+{
+    const Judgement judgement = {
+        .policy = r->policy,
+        .role = r->role,
+        .identity = r->identity,
+        .resource = r->resource,
+        .command = command,
+        .meaning = meaning,
+        .schema = r->schema,
+        .protection = r->protection,
+        .arena = &r->words,
+        .purpose_set = buf_len(&r->purpose) > 0,
+        .in_transaction = r->transaction,
+        .approved = r->approved,
+    };
+
+    return policy_judge(&judgement);
+}
+
+/* --- text that was kept under a name: EXECUTE, FETCH ------------------------------------- */
+
+static const Statement *referring(const Meaning *m)
+{
+    for (size_t i = 0; m->understood && i < m->statement_count; i++) {
+        const Statement *s = &m->statements[i];
+        const bool makes_or_ends = s->kind == STATEMENT_PREPARE || s->kind == STATEMENT_DECLARE ||
+                                   s->kind == STATEMENT_DEALLOCATE || s->kind == STATEMENT_CLOSE;
+
+        if (s->refers != REFER_NOTHING && !makes_or_ends)
+            return s;
+    }
+    return NULL;
+}
+
+/* What EXECUTE runs is judged like what it names, and its rows are planned from that. */
+static Err judge_kept(Ruler *r, const Command *command, const Statement *s, GateRuling *ret)
+{
+    const bool simple = s->kind == STATEMENT_EXECUTE || s->kind == STATEMENT_FETCH;
+    Judged *inner;
+    Bytes text;
+
+    if (ret->judged->meaning->statement_count > 1 || (!simple && s->kind != STATEMENT_EXPLAIN)) {
+        ret->verdict = deny(CHP_3103, LIT("EXECUTE and FETCH have to be the one statement of "
+                                          "their message"));
+        return OK;
+    }
+    if (!r->proto->kept(r->proto_state, s->refers, s->name, &text)) {
+        ret->verdict = deny(CHP_3103, LIT("nothing of this name was prepared or declared through "
+                                          "the gateway in this session"));
+        return OK;
+    }
+    TRY(look(r, text, &inner));
+    if (inner->meaning->unknown_count > 0 && !r->read_again) {
+        look_drop(inner);
+        return ERR_MORE;
+    }
+    Command running = *command;
+    running.text = text;
+    ret->verdict = judge_meaning(r, &running, inner->meaning);
+    if (!simple) {
+        look_drop(inner);
+        return OK;
+    }
+    look_drop(ret->judged);
+    ret->judged = inner;
+    return OK;
+}
+
+/* --- chaperone.* --------------------------------------------------------------------------- */
+
+static const Bytes OURS = LIT_INIT("chaperone.");
+
+static Bytes notices_name(Notices notices)
+{
+    switch (notices) {
+    case NOTICES_ALL:
+        return LIT("all");
+    case NOTICES_OFF:
+        return LIT("off");
+    case NOTICES_FIRST:
+        break;
+    }
+    return LIT("first");
+}
+
+static Err show_ours(Ruler *r, Bytes name, GateRuling *ret)
+{
+    CLEANUP(buf_done) Buf value;
+
+    buf_init(&value, WORDS_BYTES / 2);
+    if (text_eq(name, LIT("masked")))
+        TRY(ruler_masked_text(r, &value));
+    else if (text_eq(name, LIT("purpose")))
+        TRY(buf_append(&value, buf_view(&r->purpose)));
+    else if (text_eq(name, LIT("notices")))
+        TRY(buf_append(&value, notices_name(r->notices)));
+    else if (text_eq(name, LIT("session")))
+        TRY(buf_append(&value, text_of(id_text('s', r->session).text)));
+    else if (text_eq(name, LIT("role")))
+        TRY(buf_append(&value, r->role->name));
+    else
+        ret->verdict = deny(CHP_3104, LIT("there is no such setting of chaperone; known are "
+                                          "masked, notices, purpose, role, session"));
+    r->local = (LocalAnswer){ .tag = LIT("SHOW"), .has_row = true };
+    TRY(arena_copy(&r->words, name, &r->local.column));
+    return arena_copy(&r->words, buf_view(&value), &r->local.value);
+}
+
+static bool purpose_is_plain(Bytes value)
+{
+    for (size_t i = 0; i < value.len; i++) {
+        const uint8_t c = value.ptr[i];
+
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+              c == '-' || c == '_'))
+            return false;
+    }
+    return value.len <= PURPOSE_MAX;
+}
+
+/* `apply` false: it is only being prepared. */
+static Err set_ours(Ruler *r, const Statement *s, Bytes name, bool apply, GateRuling *ret)
+{
+    const Bytes value = s->kind == STATEMENT_SET ? s->value : (Bytes){ 0 };
+    const bool known = s->kind == STATEMENT_RESET || s->value_known;
+    const bool purpose = text_eq(name, LIT("purpose")) && known && purpose_is_plain(value);
+    const bool all = text_eq_nocase(value, LIT("all")), off = text_eq_nocase(value, LIT("off"));
+    const bool first = value.len == 0 || text_eq_nocase(value, LIT("first"));
+    const bool notices = text_eq(name, LIT("notices")) && known && (all || off || first);
+
+    if (!purpose && !notices)
+        ret->verdict = deny(CHP_3104, LIT("chaperone.purpose takes letters, digits, - and _; "
+                                          "chaperone.notices takes all, first or off; nothing "
+                                          "else of chaperone can be set"));
+    if (purpose && apply) {
+        buf_truncate(&r->purpose, 0);
+        TRY(buf_append(&r->purpose, value));
+    }
+    if (notices && apply)
+        r->notices = all ? NOTICES_ALL : off ? NOTICES_OFF : NOTICES_FIRST;
+    r->local = (LocalAnswer){ .tag = s->kind == STATEMENT_SET ? LIT("SET") : LIT("RESET") };
+    return OK;
+}
+
+static Err answer_ours(Ruler *r, const Command *command, GateRuling *ret)
+{
+    const Meaning *m = ret->judged->meaning;
+    const Statement *s = m->statement_count == 1 ? &m->statements[0] : NULL;
+
+    if (s == NULL || !text_starts(s->name, OURS))
+        return OK;
+    const Bytes name = bytes_from(s->name, OURS.len);
+    if (s->kind == STATEMENT_SHOW)
+        TRY(show_ours(r, name, ret));
+    else if (s->kind == STATEMENT_SET || s->kind == STATEMENT_RESET)
+        TRY(set_ours(r, s, name, command->kind != COMMAND_PREPARE, ret));
+    else
+        return OK;
+    ret->local = &r->local;
+    return OK;
+}
+
+/* --- the ruling --------------------------------------------------------------------------- */
+
+static bool changes_path(const Meaning *m)
+{
+    for (size_t i = 0; i < m->statement_count; i++)
+        if ((m->statements[i].kind == STATEMENT_SET || m->statements[i].kind == STATEMENT_RESET) &&
+            text_eq_nocase(m->statements[i].name, LIT("search_path")))
+            return true;
+    return false;
+}
+
+static Err judge_text(Ruler *r, const Command *command, GateRuling *ret)
+{
+    TRY(look(r, command->text, &ret->judged));
+    const Meaning *m = ret->judged->meaning;
+
+    if (m->unknown_count > 0 && !r->read_again)
+        return ERR_MORE;
+    ret->verdict = judge_meaning(r, command, m);
+    if (ret->verdict.ruling == RULING_DENY)
+        return OK;
+    const Statement *refers = referring(m);
+    if (refers != NULL && command->kind != COMMAND_PREPARE)
+        return judge_kept(r, command, refers, ret);
+    ret->needs_quiet = changes_path(m);
+    return answer_ours(r, command, ret);
+}
+
+Err ruler_judge(void *ctx, const Command *command, GateRuling *ret)
+{
+    Ruler *r = ctx;
+    Err err = OK;
+
+    arena_done(&r->words);
+    if (command->unsupported != NULL)
+        ret->verdict =
+            deny(command->text.len > 0 ? CHP_3103 : CHP_5501, text_of(command->unsupported));
+    else
+        err = judge_text(r, command, ret);
+    if (err != OK) {
+        if (ret->judged != NULL)
+            look_drop(ret->judged);
+        ret->judged = NULL;
+        return err;
+    }
+    /* Nothing runs at Parse: whoever must be asked is asked at Bind, with the values. */
+    if (command->kind == COMMAND_PREPARE && ret->verdict.ruling == RULING_HOLD)
+        ret->verdict.ruling = RULING_ALLOW;
+    r->decision = id_decision(r->session, ++r->decisions);
+    ret->decision = text_of(r->decision.text);
+    return OK;
+}
+
+/* --- what the answers tell ------------------------------------------------------------------ */
+
+void ruler_completed(void *ctx, const RowSource *source)
+{
+    Ruler *r = ctx;
+    const Statement *s = &source->judged->meaning->statements[source->statement];
+
+    if (s->kind == STATEMENT_BEGIN)
+        r->transaction = true;
+    if (s->kind != STATEMENT_SET || !text_eq_nocase(s->name, LIT("search_path")))
+        return;
+    /* Judged before it was sent: a list of plain names. If it were not, nothing is known. */
+    if (search_path_read(s->value, r->resource->credentials.user, &r->path) != OK)
+        r->path = (SearchPath){ .count = 0 };
+}
+
+void ruler_ready(void *ctx, bool in_transaction, bool failed)
+{
+    Ruler *r = ctx;
+
+    r->transaction = in_transaction;
+    if (failed)
+        r->path = r->path_before;
+    else
+        r->path_before = r->path;
+}

@@ -1,0 +1,73 @@
+/* From a command to a ruling: what the text means, what policy says, what the gateway answers
+ * itself. Also the row plans: which column of an answer may leave how.
+ *
+ * One Ruler for each session. Pure: the worker gives it knowledge and takes its answers. */
+#ifndef GATE_RULING_H
+#define GATE_RULING_H
+
+#include "gate/gate.h"
+#include "gate/look.h"
+#include "model/id.h"
+#include "policy/judge.h"
+
+enum { RULER_PATH_MAX = 16, RULER_MASKED_MAX = 1024 };
+
+typedef enum Notices { NOTICES_FIRST = 0, NOTICES_ALL, NOTICES_OFF } Notices;
+
+/* Explicit schemas in order. Plain data: it may be copied. */
+typedef struct SearchPath {
+    char text[512];
+    uint16_t ends[RULER_PATH_MAX]; /* of each name in text; the next begins there */
+    size_t count;
+} SearchPath;
+
+typedef struct Ruler {
+    /* Fixed at sign-in. */
+    const Policy *policy;
+    const Role *role;
+    const Resource *resource;
+    const Identity *identity;
+    const Id *session;
+    const Proto *proto;
+    void *proto_state;
+    LookCache *cache;
+    /* Replaced by the worker when the catalogue was read anew. */
+    const Schema *schema;
+    const Protection *protection;
+    /* Changing with the session. */
+    SearchPath path, path_before; /* as the server has it; as it was when it was last ready */
+    Buf purpose;
+    Notices notices;
+    bool transaction; /* a transaction block is open, as far as the answers told */
+    bool read_again;  /* the catalogue was read for the command at the front */
+    bool approved;    /* a person approved the command at the front */
+    uint64_t decisions;
+    IdText decision;
+    Arena words; /* of the ruling at hand */
+    LocalAnswer local;
+    Map masked;     /* "table.column" → its method's name: shown so far */
+    bool new_masks; /* something was masked that the client has not been told of */
+} Ruler;
+
+void ruler_init(Ruler *r, SipKey hash_key);
+void ruler_done(Ruler *r);
+/* Reads what SET search_path takes: names with commas between, quoted or folded to lower case;
+ * "$user" is `user`. ERR_LIMIT: too long. ERR_MALFORMED: not such a list. */
+Err search_path_read(Bytes value, Bytes user, SearchPath *ret) MUST_CHECK;
+void search_path_names(const SearchPath *p, Bytes ret_names[RULER_PATH_MAX]);
+
+/* GatePorts.judge and .drop; `ctx` is the Ruler. */
+Err ruler_judge(void *ctx, const Command *command, GateRuling *ret) MUST_CHECK;
+void ruler_drop(void *ctx, Judged *judged);
+/* ProtoPorts.plan. */
+Err ruler_plan(void *ctx, const RowSource *source, const WireColumn *columns, size_t count,
+               ColumnMask *ret_masks) MUST_CHECK;
+
+/* Appends "mrn (pseudonym), last_name (redact)" of all that was masked so far. */
+Err ruler_masked_text(const Ruler *r, Buf *out) MUST_CHECK;
+/* ProtoPorts.completed, .ready, .notice. */
+void ruler_completed(void *ctx, const RowSource *source);
+void ruler_ready(void *ctx, bool in_transaction, bool failed);
+bool ruler_notice(void *ctx, Fault *ret_fault);
+
+#endif
