@@ -84,7 +84,8 @@ typedef struct AuditVerify {
     AuditVerdict verdict;
 } AuditVerify;
 
-/* `key` is the log's; its name is the origin, and is borrowed. */
+/* `key` is the log's; its name is the origin, and is borrowed. The budget covers tables (100 KiB),
+ * 300 bytes for each segment and about 250 for each open session; 64 MiB is plenty. */
 Err audit_verify_init(AuditVerify *v, const NoteKey *key, AuditFound found, void *ctx,
                       size_t budget_bytes) MUST_CHECK;
 void audit_verify_done(AuditVerify *v); /* safe on a zeroed AuditVerify */

@@ -136,6 +136,12 @@ typedef struct SegmentReader {
 Err segment_reader_init(SegmentReader *r, Bytes segment) MUST_CHECK;
 SegmentStep segment_next(SegmentReader *r, SegmentFrame *ret_frame);
 
+/* Re-reads a whole segment, as the keeper does before it signs: every frame in its place, seq
+ * without holes, payloads as their leaves say. *ret_seal is what the seal must be, up to the last
+ * sound record. SEGMENT_END: sound to the last byte. SEGMENT_TORN: cut the file at ret_seal->length
+ * (0: not even a header; nothing else of the seal is set). SEGMENT_BROKEN: do not sign. */
+SegmentStep segment_survey(Bytes segment, Seal *ret_seal);
+
 /* The payload's hash is what its leaf says. True without a payload. */
 bool segment_payload_holds(const SegmentFrame *f);
 /* Appends the plain payload. ERR_REFUSED: another key's record. ERR_MALFORMED: altered. */

@@ -179,6 +179,36 @@ bool segment_payload_holds(const SegmentFrame *f)
     return hash_eq(&hash, &f->leaf.payload_hash);
 }
 
+static bool is_next_of(const Seal *seal, const SegmentHeader *header, const SegmentFrame *f)
+{
+    return f->leaf.segment == seal->segment && f->leaf.offset == f->offset &&
+           f->leaf.seq == header->first_seq + seal->count &&
+           memcmp(f->leaf.writer, seal->writer, LEAF_ID) == 0 && segment_payload_holds(f);
+}
+
+SegmentStep segment_survey(Bytes segment, Seal *ret_seal)
+{
+    SegmentReader r;
+    SegmentFrame f;
+    SegmentStep step;
+
+    *ret_seal = (Seal){ 0 };
+    const Err err = segment_reader_init(&r, segment);
+    if (err != OK)
+        return err == ERR_MORE ? SEGMENT_TORN : SEGMENT_BROKEN;
+    *ret_seal =
+        (Seal){ .segment = r.header.segment, .length = SEGMENT_HEADER, .last = r.header.prev };
+    memcpy(ret_seal->writer, r.header.writer, LEAF_ID);
+    while ((step = segment_next(&r, &f)) == SEGMENT_RECORD) {
+        if (!is_next_of(ret_seal, &r.header, &f))
+            return SEGMENT_BROKEN;
+        ret_seal->length = r.at;
+        ret_seal->count++;
+        ret_seal->last = f.hash;
+    }
+    return step;
+}
+
 Err segment_open_payload(const SegmentFrame *f, JournalKey *key, Buf *out)
 {
     uint8_t aad[LEAF_BYTES];

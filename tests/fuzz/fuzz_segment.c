@@ -24,8 +24,11 @@ static void walk(Bytes file)
 {
     SegmentReader r;
     SegmentFrame f;
+    Seal seal;
     size_t before = 0;
 
+    if (segment_survey(file, &seal) == SEGMENT_END && seal.length != file.len)
+        abort();
     if (segment_reader_init(&r, file) != OK)
         return;
     for (;;) {

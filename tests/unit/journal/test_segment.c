@@ -297,6 +297,45 @@ static void nonces_of_two_parties_do_not_meet(void)
     buf_done(&out);
 }
 
+static bool same_seal(const Seal *a, const Seal *b)
+{
+    return memcmp(a, b, sizeof *a) == 0;
+}
+
+static void a_survey_finds_the_seal(void)
+{
+    Seal seal, whole;
+    Buf file;
+
+    for (size_t i = 0; i < FILES; i++) {
+        EXPECT(segment_survey(buf_view(&journal.files[i]), &seal) == SEGMENT_END);
+        EXPECT(same_seal(&seal, &journal.seals[i]));
+    }
+    buf_init(&file, FILE_MAX);
+    EXPECT(buf_append(&file, buf_view(&journal.files[0])) == OK);
+    EXPECT(buf_append(&file, LIT("torn")) == OK);
+    EXPECT(segment_survey(buf_view(&file), &seal) == SEGMENT_TORN);
+    EXPECT(same_seal(&seal, &journal.seals[0]));
+    EXPECT(segment_survey(bytes_upto(buf_view(&file), 50), &seal) == SEGMENT_TORN);
+    EXPECT(seal.length == 0);
+
+    /* The last frame again: sound in itself, and in the wrong place. */
+    buf_truncate(&file, journal.records[9].at + journal.records[9].size);
+    const Bytes last = bytes_from(buf_view(&journal.files[0]), journal.records[9].at);
+    EXPECT(buf_append(&file, last) == OK);
+    EXPECT(segment_survey(buf_view(&file), &seal) == SEGMENT_BROKEN);
+    EXPECT(same_seal(&seal, &journal.seals[0]));
+
+    for (size_t at = 0; at < journal.seals[0].length; at++) {
+        buf_release(&file);
+        EXPECT(buf_append(&file, buf_view(&journal.files[0])) == OK);
+        const uint8_t is = buf_view(&file).ptr[at] ^ 4;
+        buf_patch(&file, at, VIEW(is));
+        EXPECT(segment_survey(buf_view(&file), &whole) != SEGMENT_END);
+    }
+    buf_done(&file);
+}
+
 static void seals_come_back(void)
 {
     uint8_t raw[SEAL_BYTES];
@@ -325,6 +364,7 @@ int main(void)
     TEST(unknown_headers_are_refused);
     TEST(an_append_that_fails_moves_nothing_but_the_nonce);
     TEST(nonces_of_two_parties_do_not_meet);
+    TEST(a_survey_finds_the_seal);
     TEST(seals_come_back);
     journal_done(&journal);
     return 0;
