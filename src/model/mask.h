@@ -28,6 +28,15 @@ typedef struct ColumnMask {
     Bytes scope;        /* pseudonyms: whose key; empty: the resource's */
 } ColumnMask;
 
+/* One value on its way out, as the target's wire has it. */
+typedef struct Cell {
+    const ColumnMask *mask;
+    uint32_t type_oid;
+    int32_t typmod;
+    bool binary; /* the protocol's binary format, else text */
+    Bytes value; /* not NULL */
+} Cell;
+
 /* "clear", "null" …; "withhold". */
 const char *mask_method_name(MaskMethod method);
 /* MASK_WITHHOLD: no such method. */

@@ -48,14 +48,6 @@ typedef struct RowSource {
     uint32_t statement;
 } RowSource;
 
-typedef struct Cell {
-    const ColumnMask *mask;
-    uint32_t type_oid;
-    int32_t typmod;
-    bool binary;
-    Bytes value;
-} Cell;
-
 /* What a protocol may ask of the gate. */
 typedef struct ProtoPorts {
     void *ctx;
