@@ -67,24 +67,33 @@ static const RelationUse *subject_of(const Meaning *m, size_t statement)
     return best;
 }
 
+/* The name of the column that use `i` of the statement writes; empty: it writes none by name. */
+static Bytes written_name(const Judgement *in, size_t statement, size_t i)
+{
+    const ColumnUse *use = &in->meaning->uses[i];
+    const SchemaRelation *r = schema_by_oid(in->schema, use->column.oid);
+    const SchemaColumn *c = r != NULL ? schema_column(r, use->column.attnum) : NULL;
+
+    if (use->statement != statement || use->kind != USE_WRITTEN || c == NULL)
+        return (Bytes){ 0 };
+    return c->name;
+}
+
 static Err put_columns(const Judgement *in, size_t statement, Buf *out)
 {
-    const Meaning *m = in->meaning;
-    size_t count = 0;
+    size_t total = 0, shown = 0;
 
-    for (size_t i = 0; i < m->use_count; i++) {
-        const ColumnUse *use = &m->uses[i];
-        const SchemaRelation *r = schema_by_oid(in->schema, use->column.oid);
-        const SchemaColumn *c = r != NULL ? schema_column(r, use->column.attnum) : NULL;
+    for (size_t i = 0; i < in->meaning->use_count; i++)
+        total += written_name(in, statement, i).len > 0;
+    for (size_t i = 0; i < in->meaning->use_count && shown < COLUMNS_SHOWN; i++) {
+        const Bytes name = written_name(in, statement, i);
+        const char *first = total > 1 ? ", columns " : ", column ";
 
-        if (use->statement != statement || use->kind != USE_WRITTEN || c == NULL)
-            continue;
-        if (count < COLUMNS_SHOWN)
-            TRY(text_format(out, "%s%.*s", count == 0 ? ", column " : ", ", SHOW(c->name)));
-        count++;
+        if (name.len > 0)
+            TRY(text_format(out, "%s%.*s", shown++ == 0 ? first : ", ", SHOW(name)));
     }
-    if (count > COLUMNS_SHOWN)
-        TRY(text_format(out, " and %zu more", count - COLUMNS_SHOWN));
+    if (total > shown)
+        TRY(text_format(out, " and %zu more", total - shown));
     return OK;
 }
 
