@@ -29,6 +29,7 @@ typedef struct SchemaColumn {
     int16_t attnum;
     uint32_t type_oid;
     int32_t typmod;
+    bool generated; /* STORED: COPY without a column list leaves it out */
     /* Views: the column of the relation below that this one shows unchanged; oid 0: computed. */
     ColumnRef origin;
 } SchemaColumn;
@@ -60,6 +61,10 @@ typedef struct Schema {
     const uint32_t *by_oid;                          /* indices into relations, sorted by oid */
     const SchemaName *functions, *operators, *types; /* user-made, each sorted */
     size_t function_count, operator_count, type_count;
+    /* Of `types`, those whose values run no code that anybody made: enums, domains without a
+     * check over such. Sorted. */
+    const SchemaName *harmless_types;
+    size_t harmless_type_count;
     const Bytes *cast_targets; /* names of types that a user-made cast leads to */
     size_t cast_target_count;
     bool
