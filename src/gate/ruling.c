@@ -214,6 +214,13 @@ static bool changes_path(const Meaning *m)
     return false;
 }
 
+/* DDL may redefine what the statement behind it reads. */
+static bool mixes_ddl(const Meaning *m)
+{
+    return m->understood && m->statement_count > 1 && m->relation_count > 0 &&
+           (m->effects & (EFFECT_DDL | EFFECT_OPAQUE)) != 0;
+}
+
 static Err judge_text(Ruler *r, const Command *command, GateRuling *ret)
 {
     TRY(look(r, command->text, &ret->judged));
@@ -221,6 +228,18 @@ static Err judge_text(Ruler *r, const Command *command, GateRuling *ret)
 
     if (m->unknown_count > 0 && !r->read_again)
         return ERR_MORE;
+    if (r->catalogue_stale && m->relation_count > 0) {
+        if (!r->transaction)
+            return ERR_MORE;
+        ret->verdict = deny(CHP_3103, LIT("the schema changed in this transaction, and what it is "
+                                          "now cannot be known before the transaction ends"));
+        return OK;
+    }
+    if (mixes_ddl(m)) {
+        ret->verdict = deny(CHP_3103, LIT("a statement that changes the schema has to be the one "
+                                          "statement of its message"));
+        return OK;
+    }
     ret->verdict = judge_meaning(r, command, m);
     if (ret->verdict.ruling == RULING_DENY)
         return OK;
@@ -265,6 +284,8 @@ void ruler_completed(void *ctx, const RowSource *source)
 
     if (s->kind == STATEMENT_BEGIN)
         r->transaction = true;
+    if ((s->effects & (EFFECT_DDL | EFFECT_OPAQUE)) != 0)
+        r->catalogue_stale = true;
     if (s->kind != STATEMENT_SET || !text_eq_nocase(s->name, LIT("search_path")))
         return;
     /* Judged before it was sent: a list of plain names. If it were not, nothing is known. */

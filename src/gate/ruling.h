@@ -38,9 +38,11 @@ typedef struct Ruler {
     SearchPath path, path_before; /* as the server has it; as it was when it was last ready */
     Buf purpose;
     Notices notices;
-    bool transaction; /* a transaction block is open, as far as the answers told */
-    bool read_again;  /* the catalogue was read for the command at the front */
-    bool approved;    /* a person approved the command at the front */
+    bool transaction;     /* a transaction block is open, as far as the answers told */
+    bool read_again;      /* the catalogue was read for the command at the front */
+    bool catalogue_stale; /* this session changed the catalogue: nothing over relations until it
+                           * was read again, which has to wait for the transaction's end */
+    bool approved;        /* a person approved the command at the front */
     uint64_t decisions;
     IdText decision;
     Arena words; /* of the ruling at hand */

@@ -212,7 +212,7 @@ typedef enum HoldState {
     X(Cancel, cancel, CANCEL_FIELDS)                                                               \
     X(SegmentAsk, segment_ask, SEGMENT_FIELDS)                                                     \
     X(SegmentAnswer, segment_answer, SEGMENT_ANSWER_FIELDS)                                        \
-    X(Seal, seal, SEAL_FIELDS)                                                                     \
+    X(SealTold, seal, SEAL_FIELDS)                                                                 \
     X(SigninBegin, signin_begin, SIGNIN_BEGIN_FIELDS)                                              \
     X(SigninBeginAnswer, signin_begin_answer, SIGNIN_BEGIN_ANSWER_FIELDS)                          \
     X(SigninProve, signin_prove, SIGNIN_PROVE_FIELDS)                                              \

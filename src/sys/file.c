@@ -83,6 +83,27 @@ Err file_read_fd(int fd, Buf *out)
     }
 }
 
+Err file_read_fd_at_start(int fd, Buf *out)
+{
+    off_t at = 0;
+
+    for (;;) {
+        uint8_t *room;
+        size_t size;
+
+        TRY(buf_room(out, 1, &room, &size));
+        const ssize_t n = pread(fd, room, size, at);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return ERR_IO;
+        if (n == 0)
+            return OK;
+        buf_filled(out, (size_t)n);
+        at += n;
+    }
+}
+
 Err file_read_all(const char *path, Buf *out)
 {
     CLEANUP(file_done) File f = { .fd = -1 };

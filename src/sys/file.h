@@ -21,6 +21,8 @@ Err file_size(int fd, uint64_t *ret) MUST_CHECK;
 /* Appends the whole file, at most what `out` may hold. */
 Err file_read_all(const char *path, Buf *out) MUST_CHECK;
 Err file_read_fd(int fd, Buf *out) MUST_CHECK;
+/* The same from offset 0, without moving the offset: several processes share a memfd's. */
+Err file_read_fd_at_start(int fd, Buf *out) MUST_CHECK;
 /* Written beside, synced, renamed into place, folder synced. */
 Err file_replace(const char *path, Bytes data, mode_t mode) MUST_CHECK;
 /* OK too when it is there already. Parents must exist. */

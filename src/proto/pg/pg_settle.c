@@ -17,6 +17,8 @@ static const Bytes STAND_IN_NAME = LIT_INIT("chaperone refused");
 
 bool pg_changes_names(const Meaning *meaning)
 {
+    if ((meaning->effects & (EFFECT_DDL | EFFECT_OPAQUE)) != 0)
+        return true;
     for (size_t i = 0; i < meaning->statement_count; i++) {
         switch (meaning->statements[i].kind) {
         case STATEMENT_PREPARE:

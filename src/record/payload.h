@@ -1,0 +1,42 @@
+/* Payloads of a session's records: JSON under the audit key; what the client saw, compressed,
+ * under the content key. Field names live for years: add, never rename. */
+#ifndef RECORD_PAYLOAD_H
+#define RECORD_PAYLOAD_H
+
+#include "base/buf.h"
+#include "model/command.h"
+#include "model/id.h"
+#include "model/identity.h"
+#include "model/receipt.h"
+#include "model/verdict.h"
+
+/* First byte of a response.chunk's payload. */
+enum { CHUNK_RAW = 0, CHUNK_ZSTD = 1 };
+enum { CHUNK_COMPRESS_FROM = 4096 };
+
+typedef struct SessionStartNote {
+    const Identity *who;
+    Bytes resource, role, peer, application, purpose, policy_hash_hex, target_version;
+} SessionStartNote;
+
+typedef struct CommandNote {
+    const Command *command;
+    const Verdict *verdict;
+    Bytes decision;
+    unsigned effects;
+    Bytes request; /* "r-…" of the approval it rests on; empty: none */
+    Bytes inner;   /* text behind EXECUTE or FETCH; empty: none */
+} CommandNote;
+
+Err payload_session_start(const SessionStartNote *note, Buf *out) MUST_CHECK;
+Err payload_command(const CommandNote *note, Buf *out) MUST_CHECK;
+Err payload_receipt(const Receipt *receipt, Buf *out) MUST_CHECK;
+Err payload_session_end(Bytes reason, uint64_t statements, Buf *out) MUST_CHECK;
+/* JSON array of bound values: {"text":…} or {"hex":…,"type":…} or null. */
+Err payload_values(const Command *command, Buf *out) MUST_CHECK;
+/* At most LIMIT_RECORD bytes go in. */
+Err payload_chunk(Bytes seen, Buf *out) MUST_CHECK;
+/* Appends what was seen. ERR_MALFORMED: not such a payload. */
+Err payload_chunk_open(Bytes payload, Buf *out) MUST_CHECK;
+
+#endif

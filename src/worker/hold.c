@@ -1,0 +1,326 @@
+/* A command that waits for a person: asked, answered, withdrawn.
+ *
+ *     ask ──▶ WAITING ──▶ approved: ruled on again, runs     denied, expired: refused
+ *        └──▶ TICKET: refused with the request's id; the same command by the same caller runs
+ *             once when a person has said yes
+ *
+ * Client gone, Ctrl-C, deadline, keeper restarted: each ends in one of these. */
+#include "worker/worker.h"
+
+#include "base/text.h"
+#include "model/limits.h"
+#include "record/payload.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* --- the unit that is approved: these exact bytes ------------------------------------------ */
+
+static void add(Hasher *h, Bytes b)
+{
+    const uint64_t len = b.len;
+
+    hash_add(h, VIEW(len));
+    hash_add(h, b);
+}
+
+static PackKey unit_of(const Session *s, const Command *c, const Judged *judged)
+{
+    const Resource *resource = target_resource(s->target);
+    PackKey unit;
+    Hasher h;
+
+    hash_begin(&h);
+    add(&h, LIT("chaperone unit 1"));
+    add(&h, s->who.name);
+    add(&h, resource->name);
+    add(&h, resource->database);
+    add(&h, s->ruler.role->name);
+    add(&h, VIEW(s->worker->policy_hash.bytes));
+    for (size_t i = 0; i < s->ruler.path.count; i++) {
+        Bytes names[RULER_PATH_MAX];
+
+        search_path_names(&s->ruler.path, names);
+        add(&h, names[i]);
+    }
+    add(&h, c->text);
+    add(&h, judged != NULL ? judged->text : (Bytes){ 0 });
+    for (size_t i = 0; i < c->value_count; i++) {
+        const uint8_t how[] = { c->values[i].is_null, c->values[i].binary };
+
+        add(&h, VIEW(how));
+        add(&h, c->values[i].bytes);
+    }
+    add(&h, (Bytes){ (const uint8_t *)c->result_formats,
+                     c->result_format_count * sizeof *c->result_formats });
+    const Hash hash = hash_end(&h);
+    memcpy(unit.bytes, hash.bytes, sizeof unit.bytes);
+    return unit;
+}
+
+/* --- telling the client ------------------------------------------------------------------------
+ */
+
+static Err tell_waiting(Session *s, const HoldAnswer *a, const Verdict *v)
+{
+    CLEANUP(buf_done) Buf fact, detail;
+    const IdText id = id_text('r', &a->request);
+
+    buf_init(&fact, 1024);
+    buf_init(&detail, 4096);
+    TRY(text_format(&fact, "waiting for approval %s (check word: %.*s) by %.*s, up to %llu min",
+                    id.text, SHOW(a->check_word), SHOW(v->hold.group),
+                    (unsigned long long)(v->hold.hold_ms + 59999) / 60000));
+    TRY(text_format(&detail, "rule %.*s: %.*s", SHOW(v->rule), SHOW(v->fault.fact)));
+    const Fault fault = { .code = CHP_3201,
+                          .rule = v->rule,
+                          .fact = buf_view(&fact),
+                          .detail = buf_view(&detail),
+                          .hint = LIT("Ctrl-C withdraws the request") };
+    return s->gate.proto->notify(s->gate.proto_state, &s->gate.wire, &fault, (Bytes){ 0 });
+}
+
+static Err tell_approved(Session *s, const HoldAnswer *a)
+{
+    CLEANUP(buf_done) Buf fact;
+
+    buf_init(&fact, 512);
+    TRY(text_format(&fact, "approved by %.*s; running", SHOW(a->who)));
+    return s->gate.proto->notify(s->gate.proto_state, &s->gate.wire,
+                                 &(Fault){ .code = CHP_3206, .fact = buf_view(&fact) },
+                                 (Bytes){ 0 });
+}
+
+static MessageCode code_of(HoldState state)
+{
+    switch (state) {
+    case HOLD_TICKET:
+        return CHP_3202;
+    case HOLD_EXPIRED:
+        return CHP_3204;
+    case HOLD_WITHDRAWN:
+        return CHP_3205;
+    case HOLD_REFUSED:
+    case HOLD_WAITING:
+    case HOLD_APPROVED:
+    case HOLD_DENIED:
+        break;
+    }
+    return CHP_3203;
+}
+
+static Err put_fact(const HoldAnswer *a, Buf *out)
+{
+    const IdText id = id_text('r', &a->request);
+
+    switch ((HoldState)a->state) {
+    case HOLD_TICKET:
+        return text_format(out,
+                           "approval needed: request %s (check word: %.*s) is waiting for a "
+                           "person",
+                           id.text, SHOW(a->check_word));
+    case HOLD_EXPIRED:
+        return text_format(out, "nobody answered request %s in time", id.text);
+    case HOLD_WITHDRAWN:
+        return text_format(out, "request %s was withdrawn", id.text);
+    case HOLD_REFUSED:
+        return text_format(out, "approval cannot be asked for: %.*s", SHOW(a->why));
+    case HOLD_WAITING:
+    case HOLD_APPROVED:
+    case HOLD_DENIED:
+        break;
+    }
+    return text_format(out, "request %s was denied by %.*s: %.*s", id.text, SHOW(a->who),
+                       SHOW(a->why));
+}
+
+static Err refuse(Session *s, const HoldAnswer *a)
+{
+    CLEANUP(buf_done) Buf fact;
+    Fault fault = { .code = code_of((HoldState)a->state), .rule = LIT("approval") };
+
+    buf_init(&fact, 4096);
+    TRY(put_fact(a, &fact));
+    fault.fact = buf_view(&fact);
+    s->ruler.decision = id_decision(&s->id, ++s->ruler.decisions);
+    return gate_refuse_held(&s->gate, &fault, text_of(s->ruler.decision.text));
+}
+
+static Err run(Session *s, const HoldAnswer *a)
+{
+    memcpy(s->approval_leaf.bytes, a->approval_leaf.bytes, sizeof s->approval_leaf.bytes);
+    s->ruler.approved = true;
+    TRY(tell_approved(s, a));
+    return gate_resume(&s->gate);
+}
+
+/* --- asking --------------------------------------------------------------------------------------
+ */
+
+static void settle(Session *s, const HoldAnswer *a)
+{
+    const Err err = a->state == HOLD_APPROVED ? run(s, a) : refuse(s, a);
+
+    if (err != OK)
+        session_farewell(s, &(Fault){ .code = err == ERR_IO ? CHP_5201 : CHP_5401 });
+}
+
+void hold_answered(Session *s, const HoldAnswer *a)
+{
+    if (!s->holding || s->gate.wait != GATE_WAITS_PERSON || !id_eq(&a->request, &s->request))
+        return; /* withdrawn meanwhile */
+    s->holding = false;
+    session_mark(s);
+    settle(s, a);
+}
+
+static void on_asked(void *ctx, const ChannelMessage *m)
+{
+    Session *s = ctx;
+    HoldAnswer a = { .state = HOLD_REFUSED, .why = LIT("the keeper does not answer") };
+
+    session_mark(s);
+    if (s->phase != SESSION_OPEN || s->gate.wait != GATE_WAITS_PERSON)
+        return;
+    if (m != NULL && unpack_hold_answer(m->body, &a) != OK)
+        a = (HoldAnswer){ .state = HOLD_REFUSED };
+    s->request = a.request;
+    s->held_request = id_text('r', &a.request);
+    if (a.state != HOLD_WAITING) {
+        settle(s, &a);
+        return;
+    }
+    s->holding = true;
+    if (tell_waiting(s, &a, &s->held_verdict) != OK)
+        session_farewell(s, &(Fault){ .code = CHP_5301 });
+}
+
+static Err pack_ask(Session *s, const Command *c, const GateRuling *ruling, Buf *out)
+{
+    CLEANUP(buf_done) Buf values;
+    const Verdict *v = &ruling->verdict;
+    const HoldAsk ask = {
+        .session = s->id,
+        .resource = target_index(s->target),
+        .rule = v->rule,
+        .role = s->ruler.role->name,
+        .fact = v->fault.fact,
+        .text = ruling->judged != NULL ? ruling->judged->text : c->text,
+        .unit = unit_of(s, c, ruling->judged),
+        .decision = ruling->decision,
+        .group = v->hold.group,
+        .count = v->hold.count,
+        .hold_ms = v->hold.hold_ms,
+        .valid_ms = v->hold.valid_ms,
+        .ticket = v->hold.ticket,
+    };
+    HoldAsk whole = ask;
+
+    buf_init(&values, LIMIT_HELD_TEXT);
+    TRY(payload_values(c, &values));
+    whole.values = buf_view(&values);
+    return pack_hold_ask(out, &whole);
+}
+
+/* Words of the verdict live in the ruling; the answer needs them later. */
+static Err keep_verdict(Session *s, const Verdict *v)
+{
+    arena_done(&s->held_words);
+    s->held_verdict = *v;
+    TRY(arena_copy(&s->held_words, v->rule, &s->held_verdict.rule));
+    TRY(arena_copy(&s->held_words, v->fault.fact, &s->held_verdict.fault.fact));
+    return arena_copy(&s->held_words, v->hold.group, &s->held_verdict.hold.group);
+}
+
+Err hold_ask(Session *s, const Command *command, const GateRuling *ruling)
+{
+    CLEANUP(buf_done) Buf body;
+
+    buf_init(&body, LIMIT_IPC_MESSAGE - 64);
+    TRY(keep_verdict(s, &ruling->verdict));
+    const Err err =
+        command->text.len > LIMIT_HELD_TEXT ? ERR_LIMIT : pack_ask(s, command, ruling, &body);
+    if (err == ERR_LIMIT) {
+        /* A person reads what is approved; nobody reads this much. */
+        s->too_long = true;
+        session_mark(s);
+        return OK;
+    }
+    TRY(err);
+    return channel_ask(s->worker->keeper, ASK_HOLD, buf_view(&body), on_asked, s);
+}
+
+void hold_refuse_long(Session *s)
+{
+    const HoldAnswer a = { .state = HOLD_REFUSED,
+                           .why =
+                               LIT("text and values are longer than a person can read (64 KiB)") };
+
+    s->too_long = false;
+    settle(s, &a);
+}
+
+/* --- withdrawing ------------------------------------------------------------------------------ */
+
+void hold_withdraw(Session *s, const char *why)
+{
+    CLEANUP(buf_done) Buf body;
+    const HoldWithdraw ask = { s->request, text_of(why) };
+
+    s->holding = false;
+    buf_init(&body, 1024);
+    if (pack_hold_withdraw(&body, &ask) == OK)
+        (void)!channel_tell(s->worker->keeper, ASK_HOLD_WITHDRAW, buf_view(&body), -1);
+}
+
+static void on_cancel_dialed(void *ctx, const ChannelMessage *m)
+{
+    const Session *s = ctx;
+    CLEANUP(buf_done) Buf packet;
+
+    if (m == NULL || m->fd < 0)
+        return;
+    buf_init(&packet, 512);
+    if (pg_upstream_cancel(&s->upstream, &packet) == OK) {
+        const Bytes b = buf_view(&packet);
+
+        (void)!write(m->fd, b.ptr, b.len);
+    }
+    close(m->fd);
+}
+
+static void cancel_session(Session *s)
+{
+    CLEANUP(buf_done) Buf body;
+    const DialAsk dial = { .resource = target_index(s->target) };
+
+    if (s->holding) {
+        const HoldAnswer a = { .request = s->request, .state = HOLD_WITHDRAWN };
+
+        hold_withdraw(s, "cancelled by the caller");
+        session_mark(s);
+        settle(s, &a);
+        return;
+    }
+    buf_init(&body, 64);
+    if (s->phase == SESSION_OPEN && pack_dial(&body, &dial) == OK)
+        (void)!channel_ask(s->worker->supervisor, ASK_DIAL, buf_view(&body), on_cancel_dialed, s);
+}
+
+void hold_cancel(Worker *w, const Cancel *cancel)
+{
+    CLEANUP(buf_done) Buf body;
+
+    if (cancel->slot != w->slot) {
+        buf_init(&body, 64);
+        if (pack_cancel(&body, cancel) == OK)
+            (void)!channel_tell(w->supervisor, ASK_CANCEL, buf_view(&body), -1);
+        return;
+    }
+    for (Session *s = w->sessions; s != NULL; s = s->next)
+        if (s->cancel_pid == cancel->pid && s->phase == SESSION_OPEN &&
+            secret_eq(VIEW(s->cancel_key), cancel->key)) {
+            cancel_session(s);
+            return;
+        }
+}

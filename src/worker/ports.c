@@ -1,0 +1,181 @@
+/* What the gate and the protocol ask of the worker: records, masks, people. */
+#include "worker/worker.h"
+
+#include "base/text.h"
+#include "lang/sql/sql_look.h"
+#include "model/limits.h"
+#include "record/payload.h"
+
+enum { PROTOCOL_POSTGRES = 1, PAYLOAD_MAX = 32 << 20 };
+
+/* Leaves of a session share its commitments, its policy and the turn's clock. */
+Err ports_write_record(Session *s, SegmentRecord *record)
+{
+    const Worker *w = s->worker;
+
+    record->chain = &s->chain;
+    record->leaf.time_unix_ns = w->now.unix_ns;
+    record->leaf.mono_ns = w->now.mono_ns;
+    record->leaf.actor_commit = s->actor_commit;
+    record->leaf.target_commit = s->target_commit;
+    record->leaf.protocol = PROTOCOL_POSTGRES;
+    record->leaf.policy_hash = w->policy_hash;
+    return recorder_append(&s->worker->recorder, record);
+}
+
+static bool takes_effect(unsigned effects)
+{
+    return (effects & ~(unsigned)EFFECT_READ) != 0;
+}
+
+static Err write_command(void *ctx, const Command *command, const GateRuling *ruling)
+{
+    Session *s = ctx;
+    CLEANUP(buf_done) Buf payload;
+    const Meaning *m = ruling->judged != NULL ? ruling->judged->meaning : NULL;
+    const unsigned effects = m != NULL ? m->effects : 0;
+    const bool inner = m != NULL && !text_eq(ruling->judged->text, command->text);
+    const CommandNote note = {
+        .command = command,
+        .verdict = &ruling->verdict,
+        .decision = ruling->decision,
+        .effects = effects,
+        .request = hash_is_zero(&s->approval_leaf) ? (Bytes){ 0 } : text_of(s->held_request.text),
+        .inner = inner ? ruling->judged->text : (Bytes){ 0 },
+    };
+    SegmentRecord record = { .leaf = { .type = LEAF_COMMAND,
+                                       .effects = (uint16_t)effects,
+                                       .ruling = (uint8_t)ruling->verdict.ruling,
+                                       .approval_leaf = s->approval_leaf },
+                             .key = &s->audit };
+
+    buf_init(&payload, PAYLOAD_MAX);
+    TRY(payload_command(&note, &payload));
+    record.payload = buf_view(&payload);
+    TRY(ports_write_record(s, &record));
+    if (ruling->verdict.ruling != RULING_ALLOW || takes_effect(effects))
+        s->durable = true;
+    s->ruler.read_again = false;
+    s->ruler.approved = false;
+    s->approval_leaf = (Hash){ 0 };
+    s->statements++;
+    return OK;
+}
+
+static Err write_output(void *ctx, Bytes seen)
+{
+    Session *s = ctx;
+
+    while (seen.len > 0) {
+        CLEANUP(buf_done) Buf payload;
+        const size_t len = seen.len < LIMIT_RECORD ? seen.len : LIMIT_RECORD;
+        SegmentRecord record = { .leaf = { .type = LEAF_RESPONSE_CHUNK },
+                                 .key = &s->content,
+                                 .content = true };
+
+        buf_init(&payload, 2 * LIMIT_RECORD);
+        TRY(payload_chunk(bytes_upto(seen, len), &payload));
+        record.payload = buf_view(&payload);
+        TRY(ports_write_record(s, &record));
+        seen = bytes_from(seen, len);
+    }
+    return OK;
+}
+
+static void write_receipt(void *ctx, const Receipt *receipt)
+{
+    Session *s = ctx;
+    CLEANUP(buf_done) Buf payload;
+    SegmentRecord record = { .leaf = { .type = LEAF_RESPONSE_END }, .key = &s->audit };
+
+    buf_init(&payload, LIMIT_RECORD);
+    if (payload_receipt(receipt, &payload) != OK)
+        return;
+    record.payload = buf_view(&payload);
+    /* If it cannot be written, neither can the output: that ends the session. */
+    (void)!ports_write_record(s, &record);
+}
+
+static Err ask(void *ctx, const Command *command, const GateRuling *ruling)
+{
+    return hold_ask(ctx, command, ruling);
+}
+
+static Err judge(void *ctx, const Command *command, GateRuling *ret)
+{
+    Session *s = ctx;
+
+    return ruler_judge(&s->ruler, command, ret);
+}
+
+static Err plan(void *ctx, const RowSource *source, const WireColumn *columns, size_t count,
+                ColumnMask *ret_masks)
+{
+    Session *s = ctx;
+
+    return ruler_plan(&s->ruler, source, columns, count, ret_masks);
+}
+
+static Err mask(void *ctx, const Cell *cell, Buf *out, bool *ret_null)
+{
+    Session *s = ctx;
+
+    return phi_transform(&s->phi_keys, cell, out, ret_null);
+}
+
+static void keep(void *ctx, Judged *judged)
+{
+    (void)ctx;
+    look_keep(judged);
+}
+
+static void completed(void *ctx, const RowSource *source)
+{
+    Session *s = ctx;
+
+    ruler_completed(&s->ruler, source);
+}
+
+static void ready(void *ctx, bool in_transaction, bool failed)
+{
+    Session *s = ctx;
+
+    ruler_ready(&s->ruler, in_transaction, failed);
+}
+
+static bool notice(void *ctx, Fault *ret_fault)
+{
+    Session *s = ctx;
+
+    return ruler_notice(&s->ruler, ret_fault);
+}
+
+void ports_connect(Session *s)
+{
+    const ProtoPorts ports = {
+        .ctx = s,
+        .keep = keep,
+        .drop = ruler_drop,
+        .plan = plan,
+        .mask = mask,
+        .receipt = write_receipt,
+        .completed = completed,
+        .ready = ready,
+        .notice = notice,
+    };
+
+    pg_init(&s->pg, &s->arena, &ports, s->worker->hash_key);
+    s->pg.phi = resource_is_phi(target_resource(s->target));
+    s->gate.proto = &PG_PROTO;
+    s->gate.proto_state = &s->pg;
+    s->gate.ports = (GatePorts){ s, judge, ruler_drop, write_command, write_output, ask };
+    s->ruler.proto = &PG_PROTO;
+    s->ruler.proto_state = &s->pg;
+    s->ruler.cache = &s->worker->looks;
+    s->ruler.schema = s->view->knowledge->schema;
+    s->ruler.protection = s->view->protection;
+    if (search_path_read(s->view->knowledge->default_path, s->ruler.resource->credentials.user,
+                         &s->ruler.path) != OK)
+        s->ruler.path = (SearchPath){ .count = 0 };
+    s->ruler.path_before = s->ruler.path;
+}

@@ -1,0 +1,463 @@
+/* From accept to the first ReadyForQuery: the client's sign-in, what must be known before it may
+ * ask anything, and the gateway's own sign-in at the target. */
+#include "worker/worker.h"
+
+#include "base/encode.h"
+#include "base/text.h"
+#include "model/limits.h"
+#include "proto/pg/pg_write.h"
+#include "record/payload.h"
+#include "sys/entropy.h"
+#include "sys/log.h"
+
+#include <string.h>
+
+enum { PREPARE_MS = 10000, UPSTREAM_MS = 15000, NONCE_BYTES = 18, SLOT_SHIFT = 24 };
+
+static void refuse(Session *s, MessageCode code)
+{
+    session_farewell(s, &(Fault){ .code = code });
+}
+
+static Err ask_keeper(Session *s, uint16_t kind, Bytes body, ChannelAnswer *answer)
+{
+    s->phase = SESSION_KEEPER;
+    return channel_ask(s->worker->keeper, kind, body, answer, s);
+}
+
+/* --- the target ------------------------------------------------------------------------------ */
+
+static Bytes setting_named(const PgStartup *p, const char *name, bool own)
+{
+    const PgSetting *list = own ? p->own : p->settings;
+    const size_t count = own ? p->own_count : p->setting_count;
+
+    for (size_t i = 0; i < count; i++)
+        if (text_eq_nocase(list[i].name, text_of(name)))
+            return list[i].value;
+    return (Bytes){ 0 };
+}
+
+static void on_upstream_proof(void *ctx, const ChannelMessage *m)
+{
+    Session *s = ctx;
+    UpstreamProveAnswer a;
+    Hash signature;
+
+    session_mark(s);
+    if (m == NULL || unpack_upstream_prove_answer(m->body, &a) != OK || a.ok == 0) {
+        refuse(s, CHP_5102);
+        return;
+    }
+    memcpy(signature.bytes, a.server_signature.bytes, sizeof signature.bytes);
+    s->phase = SESSION_UPSTREAM;
+    if (pg_upstream_proved(&s->upstream, &s->gate.wire, a.client_final, &signature) != OK)
+        refuse(s, CHP_5102);
+}
+
+static void prove_upstream(Session *s)
+{
+    CLEANUP(buf_done) Buf body;
+    const UpstreamProve ask = {
+        .session = s->id,
+        .resource = target_index(s->target),
+        .client_first_bare = s->upstream.client_first_bare,
+        .server_first = s->upstream.server_first,
+        .gs2_header = LIT("n,,"),
+    };
+
+    buf_init(&body, 16 << 10);
+    if (pack_upstream_prove(&body, &ask) != OK ||
+        ask_keeper(s, ASK_UPSTREAM_PROVE, buf_view(&body), on_upstream_proof) != OK)
+        refuse(s, CHP_5201);
+}
+
+/* Our own process id and key: the top bits say which worker knows the session. */
+static void choose_cancel_key(Session *s)
+{
+    uint32_t random;
+
+    random_fill(&random, sizeof random);
+    random_fill(s->cancel_key, sizeof s->cancel_key);
+    s->cancel_pid = s->worker->slot << SLOT_SHIFT | (random & 0xFFFFFF);
+}
+
+static Err open_road(Session *s)
+{
+    Buf *out = &s->gate.wire.to_client;
+    size_t mark;
+
+    choose_cancel_key(s);
+    TRY(buf_append(out, buf_view(&s->upstream.parameters)));
+    TRY(pg_parameter(out, LIT("chaperone.session"), text_of(id_text('s', &s->id).text)));
+    TRY(pg_open(out, 'K', &mark));
+    TRY(buf_u32(out, s->cancel_pid));
+    TRY(buf_append(out, VIEW(s->cancel_key)));
+    pg_close(out, mark);
+    TRY(pg_ready(out, 'I'));
+    ports_connect(s);
+    s->deadline_ms = 0;
+    s->phase = SESSION_OPEN;
+    session_mark(s);
+    return OK;
+}
+
+static void upstream_step(Session *s)
+{
+    PgUpstreamOrder order;
+    const Err err = pg_upstream_spoke(&s->upstream, &s->gate.wire, &order);
+
+    if (err != OK) {
+        log_line(LOG_WARN, "target", "%.*s refused the gateway: SQLSTATE %.*s",
+                 SHOW(target_resource(s->target)->name), SHOW(s->upstream.refused));
+        refuse(s, CHP_5102);
+    } else if (order == UPSTREAM_PROVE) {
+        prove_upstream(s);
+    } else if (order == UPSTREAM_READY && open_road(s) != OK) {
+        refuse(s, CHP_5101);
+    } else if (s->server_gone && order == UPSTREAM_WAIT) {
+        refuse(s, CHP_5101);
+    }
+}
+
+static Err start_upstream(Session *s)
+{
+    CLEANUP(buf_done) Buf nonce, name, path;
+    const Resource *resource = target_resource(s->target);
+    const PgStartup *p = &s->signin.startup;
+    uint8_t random[NONCE_BYTES];
+    PgSetting settings[PG_SETTINGS_MAX + 1];
+
+    buf_init(&nonce, 64);
+    buf_init(&name, 128);
+    buf_init(&path, 1024);
+    random_fill(random, sizeof random);
+    TRY(base64_encode(VIEW(random), &nonce));
+    TRY(text_format(&name, "chaperone/%s/%.*s", id_text('s', &s->id).text, SHOW(s->who.name)));
+    TRY(text_format(&path, "%.*s", SHOW(s->view->knowledge->default_path)));
+    memcpy(settings, p->settings, p->setting_count * sizeof *settings);
+    settings[p->setting_count] = (PgSetting){ LIT("search_path"), buf_view(&path) };
+    const PgUpstreamStart start = {
+        .user = resource->credentials.user,
+        .database = resource->database.len > 0 ? resource->database : resource->name,
+        .application = utf8_upto(buf_view(&name), 63),
+        .settings = settings,
+        .setting_count = p->setting_count + 1,
+        .nonce = buf_view(&nonce),
+    };
+    s->phase = SESSION_UPSTREAM;
+    s->deadline_ms = now_ms(s->worker) + UPSTREAM_MS;
+    return pg_upstream_init(&s->upstream, &s->arena, &start, &s->gate.wire);
+}
+
+static void on_dialed(void *ctx, const ChannelMessage *m)
+{
+    Session *s = ctx;
+    DialAnswer a;
+
+    session_mark(s);
+    if (m == NULL || unpack_dial_answer(m->body, &a) != OK || a.ok == 0 || m->fd < 0) {
+        log_line(LOG_WARN, "target", "%.*s cannot be reached",
+                 SHOW(target_resource(s->target)->name));
+        refuse(s, CHP_5101);
+        return;
+    }
+    session_attach_server(s, m->fd);
+    if (start_upstream(s) != OK)
+        refuse(s, CHP_5101);
+}
+
+static void dial(Session *s)
+{
+    CLEANUP(buf_done) Buf body;
+    const DialAsk ask = { .resource = target_index(s->target) };
+
+    buf_init(&body, 64);
+    s->phase = SESSION_DIALING;
+    if (pack_dial(&body, &ask) != OK ||
+        channel_ask(s->worker->supervisor, ASK_DIAL, buf_view(&body), on_dialed, s) != OK)
+        refuse(s, CHP_5101);
+}
+
+/* --- what must be known first ---------------------------------------------------------------- */
+
+static const MaskingProfile *profile_of(const Session *s)
+{
+    return policy_profile(&s->worker->config.policy, s->ruler.role->masking);
+}
+
+void signin_prepared(Session *s)
+{
+    if (s->phase != SESSION_PREPARING || s->keys_due > 0 || !target_is_known(s->target))
+        return;
+    if (s->view == NULL && target_view(s->target, profile_of(s), &s->view) != OK) {
+        refuse(s, CHP_5202);
+        return;
+    }
+    dial(s);
+}
+
+static void on_pseudonym_key(void *ctx, const ChannelMessage *m)
+{
+    PhiKey *key;
+    Session *s = ctx;
+    PseudonymKeyAnswer a;
+    uint8_t raw[64];
+
+    session_mark(s);
+    if (m == NULL || unpack_pseudonym_key_answer(m->body, &a) != OK || a.ok == 0) {
+        refuse(s, CHP_5202);
+        return;
+    }
+    /* Asked one after the other, so the answers come in order. */
+    key = &s->phi_keys.keys[s->phi_keys.count - s->keys_due];
+    memcpy(raw, a.key_low.bytes, 32);
+    memcpy(raw + 32, a.key_high.bytes, 32);
+    const Err err = siv_init(&key->siv, VIEW(raw));
+    memset(raw, 0, sizeof raw);
+    s->keys_due--;
+    if (err != OK)
+        refuse(s, CHP_5202);
+    else
+        signin_prepared(s);
+}
+
+static bool has_scope(const Session *s, Bytes scope)
+{
+    for (size_t i = 0; i < s->phi_keys.count; i++)
+        if (text_eq(s->phi_keys.keys[i].scope, scope))
+            return true;
+    return false;
+}
+
+static Err ask_for_key(Session *s, Bytes scope)
+{
+    CLEANUP(buf_done) Buf body;
+    const PseudonymKey ask = { s->id, target_index(s->target), scope };
+
+    buf_init(&body, 1024);
+    s->phi_keys.keys[s->phi_keys.count++].scope = scope;
+    s->keys_due++;
+    TRY(pack_pseudonym_key(&body, &ask));
+    return channel_ask(s->worker->keeper, ASK_PSEUDONYM_KEY, buf_view(&body), on_pseudonym_key, s);
+}
+
+static Err ask_for_keys(Session *s)
+{
+    const MaskingProfile *profile = profile_of(s);
+    const size_t rules = profile != NULL ? profile->rules.count : 0;
+    void *mem;
+
+    TRY(arena_array(&s->arena, rules + 1, sizeof(PhiKey), &mem));
+    s->phi_keys.keys = mem;
+    for (size_t i = 0; i < rules; i++) {
+        const MaskingRule *rule = &profile->rules.at[i];
+
+        if (rule->method == MASK_PSEUDONYM && !has_scope(s, rule->scope))
+            TRY(ask_for_key(s, rule->scope));
+    }
+    return OK;
+}
+
+static void prepare(Session *s)
+{
+    s->phase = SESSION_PREPARING;
+    s->deadline_ms = now_ms(s->worker) + PREPARE_MS;
+    if (ask_for_keys(s) != OK) {
+        refuse(s, CHP_5202);
+        return;
+    }
+    target_refresh(s->target);
+    signin_prepared(s);
+}
+
+/* --- the client ------------------------------------------------------------------------------ */
+
+static Err copy_groups(Session *s, PackList list)
+{
+    PackList walk = list;
+    Bytes group;
+    size_t count = 0;
+    void *mem;
+
+    while (pack_next(&walk, &group))
+        count++;
+    TRY(arena_array(&s->arena, count, sizeof(Bytes), &mem));
+    Bytes *groups = mem;
+    for (size_t i = 0; i < count && pack_next(&list, &group); i++)
+        TRY(arena_copy(&s->arena, group, &groups[i]));
+    s->who.groups = groups;
+    s->who.group_count = count;
+    return OK;
+}
+
+static Err take_identity(Session *s, const SigninProveAnswer *a)
+{
+    s->who.kind = (IdentityKind)a->identity_kind;
+    s->who.by_token = a->by_token != 0;
+    TRY(arena_copy(&s->arena, a->name, &s->who.name));
+    TRY(arena_copy(&s->arena, a->owner, &s->who.owner));
+    TRY(copy_groups(s, a->groups));
+    TRY(arena_copy(&s->arena, a->server_final, &s->server_final));
+    TRY(journal_key_init(&s->audit, a->audit_key.bytes, a->audit_key_id.bytes, 0));
+    TRY(journal_key_init(&s->content, a->content_key.bytes, a->content_key_id.bytes, 0));
+    hmac_key_init(&s->salt, VIEW(a->salt.bytes));
+    memcpy(s->chain.id, s->id.bytes, sizeof s->chain.id);
+    s->actor_commit = leaf_commit(&s->salt, s->who.name);
+    s->target_commit = leaf_commit(&s->salt, target_resource(s->target)->name);
+    return OK;
+}
+
+Err session_write_start(Session *s)
+{
+    CLEANUP(buf_done) Buf payload;
+    const SessionStartNote note = {
+        .who = &s->who,
+        .resource = target_resource(s->target)->name,
+        .role = s->ruler.role->name,
+        .peer = text_of(s->peer),
+        .application = setting_named(&s->signin.startup, "application_name", false),
+        .purpose = buf_view(&s->ruler.purpose),
+        .policy_hash_hex = s->worker->policy_hash_hex,
+    };
+    SegmentRecord record = { .leaf = { .type = LEAF_SESSION_START }, .key = &s->audit };
+
+    buf_init(&payload, LIMIT_RECORD);
+    TRY(payload_session_start(&note, &payload));
+    record.payload = buf_view(&payload);
+    s->durable = true;
+    return ports_write_record(s, &record);
+}
+
+static Err begin_session(Session *s, const SigninProveAnswer *a)
+{
+    TRY(take_identity(s, a));
+    s->ruler.policy = &s->worker->config.policy;
+    s->ruler.resource = target_resource(s->target);
+    s->ruler.identity = &s->who;
+    s->ruler.session = &s->id;
+    s->ruler.role = policy_role(s->ruler.policy, &s->who, s->ruler.resource);
+    return OK;
+}
+
+static void on_proved(void *ctx, const ChannelMessage *m)
+{
+    Session *s = ctx;
+    SigninProveAnswer a;
+
+    session_mark(s);
+    if (m == NULL || unpack_signin_prove_answer(m->body, &a) != OK || a.ok == 0 ||
+        s->target == NULL) {
+        refuse(s, CHP_3301);
+        return;
+    }
+    if (begin_session(s, &a) != OK) {
+        refuse(s, CHP_5301);
+        return;
+    }
+    if (s->ruler.role == NULL) {
+        refuse(s, CHP_3102);
+        return;
+    }
+    const Bytes purpose = setting_named(&s->signin.startup, "purpose", true);
+    if (purpose.len > 0 && buf_append(&s->ruler.purpose, utf8_upto(purpose, 64)) != OK) {
+        refuse(s, CHP_5301);
+        return;
+    }
+    if (pg_signin_proved(&s->signin, &s->gate.wire, s->server_final) != OK) {
+        refuse(s, CHP_5301);
+        return;
+    }
+    /* All that went out up to here is sign-in; from here on what leaves is recorded. */
+    s->gate.written = buf_len(&s->gate.wire.to_client);
+    if (session_write_start(s) != OK) {
+        session_unrecorded(s);
+        return;
+    }
+    s->recorded = true;
+    prepare(s);
+}
+
+static void on_begun(void *ctx, const ChannelMessage *m)
+{
+    Session *s = ctx;
+    SigninBeginAnswer a;
+
+    session_mark(s);
+    if (m == NULL || unpack_signin_begin_answer(m->body, &a) != OK) {
+        refuse(s, CHP_5201);
+        return;
+    }
+    s->id = a.session;
+    s->phase = SESSION_SIGNIN;
+    if (pg_signin_begun(&s->signin, &s->gate.wire, a.server_first) != OK)
+        refuse(s, CHP_3301);
+}
+
+static Err ask_begin(Session *s)
+{
+    CLEANUP(buf_done) Buf body;
+    const SigninBegin ask = {
+        .user = s->signin.startup.user,
+        .resource = s->signin.startup.database,
+        .peer = text_of(s->peer),
+        .client_first_bare = s->signin.client_first_bare,
+    };
+
+    buf_init(&body, 32 << 10);
+    ruler_init(&s->ruler, s->worker->hash_key);
+    s->target = target_of(s->worker, s->signin.startup.database);
+    TRY(pack_signin_begin(&body, &ask));
+    return ask_keeper(s, ASK_SIGNIN_BEGIN, buf_view(&body), on_begun);
+}
+
+static Err ask_prove(Session *s)
+{
+    CLEANUP(buf_done) Buf body;
+    SigninProve ask = {
+        .session = s->id,
+        .client_final_without_proof = s->signin.client_final_without_proof,
+        .application = setting_named(&s->signin.startup, "application_name", false),
+        .purpose = setting_named(&s->signin.startup, "purpose", true),
+    };
+
+    buf_init(&body, 32 << 10);
+    memcpy(ask.proof.bytes, s->signin.proof.bytes, sizeof ask.proof.bytes);
+    TRY(pack_signin_prove(&body, &ask));
+    return ask_keeper(s, ASK_SIGNIN_PROVE, buf_view(&body), on_proved);
+}
+
+static void cancel(Session *s)
+{
+    const PgStartup *p = &s->signin.startup;
+    const Cancel ask = { .slot = p->cancel_pid >> SLOT_SHIFT,
+                         .pid = p->cancel_pid,
+                         .key = p->cancel_key };
+
+    hold_cancel(s->worker, &ask);
+    s->phase = SESSION_DEAD;
+}
+
+static void client_step(Session *s)
+{
+    PgSigninOrder order;
+    Fault fault;
+    Err err = pg_signin_spoke(&s->signin, &s->gate.wire, &order, &fault);
+
+    if (err == OK && order == SIGNIN_BEGIN)
+        err = ask_begin(s);
+    else if (err == OK && order == SIGNIN_PROVE)
+        err = ask_prove(s);
+    else if (err == OK && order == SIGNIN_CANCEL)
+        cancel(s);
+    if (err != OK)
+        session_farewell(s, &fault);
+}
+
+void signin_step(Session *s)
+{
+    if (s->phase == SESSION_UPSTREAM)
+        upstream_step(s);
+    else
+        client_step(s);
+}

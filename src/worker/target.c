@@ -1,0 +1,480 @@
+/* One target as this worker knows it: its own connection for the catalogue, the snapshot of the
+ * moment, and a view of it for each masking profile.
+ *
+ *     NOTHING ──▶ DIALING ──▶ SIGNIN ──▶ READING ──▶ IDLE ──(2 s: fingerprint)──▶ READING …
+ *        ▲                                             │
+ *        └──────────── error, closed ◀─────────────────┘      again at the next refresh
+ */
+#include "worker/target.h"
+
+#include "base/encode.h"
+#include "base/reader.h"
+#include "base/text.h"
+#include "model/limits.h"
+#include "proto/pg/pg_frame.h"
+#include "proto/pg/pg_write.h"
+#include "sys/entropy.h"
+#include "sys/log.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    CHECK_MS = 2000,
+    GIVE_UP_MS = 10000,
+    AGAIN_MS = 1000,
+    READ_BYTES = 256 << 10,
+    ROW_MAX = 16 << 20, /* a view's definition comes as one row */
+    UPSTREAM_ARENA = 1 << 20,
+    NONCE_BYTES = 18,
+    QUERY_SETTINGS = -2,
+    QUERY_FINGERPRINT = -1,
+};
+
+static void read_next(Target *t);
+static void flush(Target *t);
+
+const Resource *target_resource(const Target *t)
+{
+    return &t->worker->config.policy.resources.at[t->index];
+}
+
+uint32_t target_index(const Target *t)
+{
+    return t->index;
+}
+
+Target *target_of(Worker *w, Bytes resource)
+{
+    for (size_t i = 0; i < w->config.policy.resources.count; i++)
+        if (text_eq(w->config.policy.resources.at[i].name, resource))
+            return &w->targets[i];
+    return NULL;
+}
+
+bool target_is_known(const Target *t)
+{
+    return t->knowledge != NULL && !t->wanted;
+}
+
+/* --- telling sessions ----------------------------------------------------------------------- */
+
+static void move_session(Target *t, Session *s)
+{
+    ProfileView *fresh;
+
+    if (s->phase == SESSION_PREPARING) {
+        signin_prepared(s);
+        session_mark(s);
+        return;
+    }
+    if (s->phase != SESSION_OPEN)
+        return;
+    if (s->view->knowledge != t->knowledge) {
+        if (target_view(t, s->view->profile, &fresh) != OK) {
+            session_farewell(s, &(Fault){ .code = CHP_5202 });
+            return;
+        }
+        view_drop(s->view);
+        s->view = fresh;
+        s->ruler.schema = fresh->knowledge->schema;
+        s->ruler.protection = fresh->protection;
+    }
+    s->ruler.catalogue_stale = false;
+    if (s->gate.wait != GATE_WAITS_CATALOGUE)
+        return;
+    s->ruler.read_again = true;
+    session_mark(s);
+    if (gate_resume(&s->gate) != OK)
+        session_farewell(s, &(Fault){ .code = CHP_5401 });
+}
+
+static void tell_sessions(Target *t)
+{
+    for (Session *s = t->worker->sessions, *next; s != NULL; s = next) {
+        next = s->next;
+        if (s->target == t)
+            move_session(t, s);
+    }
+}
+
+/* --- the connection ------------------------------------------------------------------------------
+ */
+
+static void free_handle(uv_handle_t *handle)
+{
+    free(handle);
+}
+
+static void hang_up(Target *t, const char *why)
+{
+    if (why != NULL)
+        log_line(LOG_WARN, "catalogue", "%.*s: %s", SHOW(target_resource(t)->name), why);
+    if (t->poll != NULL) {
+        t->poll->data = NULL;
+        (void)uv_poll_stop(t->poll);
+        uv_close((uv_handle_t *)t->poll, free_handle);
+    }
+    t->poll = NULL;
+    if (t->fd >= 0)
+        close(t->fd);
+    t->fd = -1;
+    pg_upstream_done(&t->upstream);
+    arena_done(&t->arena);
+    buf_release(&t->wire.from_server);
+    buf_release(&t->wire.to_server);
+    t->phase = TARGET_NOTHING;
+    t->phase_ms = now_ms(t->worker);
+}
+
+static void send_query(Target *t)
+{
+    const char *text = t->query == QUERY_SETTINGS      ? CATALOGUE_SETTINGS
+                       : t->query == QUERY_FINGERPRINT ? CATALOGUE_FINGERPRINT
+                                                       : catalogue_query((CatalogueQuery)t->query);
+
+    t->failed = false;
+    if (t->query == QUERY_FINGERPRINT)
+        buf_truncate(&t->fingerprint, 0);
+    else if (t->query >= 0)
+        buf_truncate(&t->rows.rows[t->query], 0);
+    if (pg_query(&t->wire.to_server, text_of(text)) != OK) {
+        hang_up(t, "no memory");
+        return;
+    }
+    flush(t);
+}
+
+static void start_reading(Target *t, int query)
+{
+    t->phase = TARGET_READING;
+    t->phase_ms = now_ms(t->worker);
+    t->query = query;
+    if (query <= QUERY_FINGERPRINT)
+        t->started = true;
+    send_query(t);
+}
+
+static bool is_unchanged(const Target *t)
+{
+    return t->knowledge != NULL && buf_len(&t->last_fingerprint) > 0 &&
+           text_eq(buf_view(&t->fingerprint), buf_view(&t->last_fingerprint));
+}
+
+static void finish_reading(Target *t)
+{
+    t->phase = TARGET_IDLE;
+    t->checked_ms = now_ms(t->worker);
+    if (t->wanted && !t->started) {
+        start_reading(t, QUERY_FINGERPRINT); /* somebody wished while we were at it */
+        return;
+    }
+    t->wanted = false;
+    tell_sessions(t);
+}
+
+/* The query at hand is answered; what comes next? */
+static void read_next(Target *t)
+{
+    if (t->failed) {
+        hang_up(t, "the catalogue cannot be read");
+        return;
+    }
+    if (t->query == QUERY_FINGERPRINT && is_unchanged(t)) {
+        finish_reading(t);
+        return;
+    }
+    if (t->query + 1 < CATALOGUE_COUNT) {
+        t->query++;
+        send_query(t);
+        return;
+    }
+    buf_truncate(&t->last_fingerprint, 0);
+    if (buf_append(&t->last_fingerprint, buf_view(&t->fingerprint)) != OK ||
+        target_take_knowledge(t) != OK) {
+        hang_up(t, "the catalogue is not understood");
+        return;
+    }
+    finish_reading(t);
+}
+
+static Err keep_row(Target *t, Bytes body)
+{
+    Buf *rows = t->query == QUERY_FINGERPRINT ? &t->fingerprint : &t->rows.rows[t->query];
+
+    if (t->query == QUERY_SETTINGS)
+        return ERR_MALFORMED;
+    TRY(buf_u32(rows, (uint32_t)body.len));
+    return buf_append(rows, body);
+}
+
+static Err on_frame(Target *t, const PgFrame *frame, bool *ret_answered)
+{
+    if (frame->tag == 'D')
+        return keep_row(t, frame->body);
+    if (frame->tag == 'E')
+        t->failed = true;
+    *ret_answered = frame->tag == 'Z';
+    return OK;
+}
+
+static Err on_answer(Target *t)
+{
+    bool answered = false;
+
+    while (!answered) {
+        PgFrame frame;
+        const Err err = pg_frame_next(buf_view(&t->wire.from_server), PG_TAGGED, ROW_MAX, &frame);
+
+        if (err == ERR_MORE)
+            return OK;
+        TRY(err);
+        TRY(on_frame(t, &frame, &answered));
+        buf_consume(&t->wire.from_server, frame.size);
+    }
+    read_next(t);
+    return OK;
+}
+
+/* --- signing in
+ * ------------------------------------------------------------------------------------ */
+
+static void on_proof(void *ctx, const ChannelMessage *m)
+{
+    Target *t = ctx;
+    UpstreamProveAnswer a;
+    Hash signature;
+
+    if (t->phase != TARGET_SIGNIN)
+        return;
+    if (m == NULL || unpack_upstream_prove_answer(m->body, &a) != OK || a.ok == 0) {
+        hang_up(t, "the keeper has no proof for it");
+        return;
+    }
+    memcpy(signature.bytes, a.server_signature.bytes, sizeof signature.bytes);
+    if (pg_upstream_proved(&t->upstream, &t->wire, a.client_final, &signature) != OK)
+        hang_up(t, "sign-in failed");
+    else
+        flush(t);
+}
+
+static Err ask_proof(Target *t)
+{
+    CLEANUP(buf_done) Buf body;
+    const UpstreamProve ask = { .resource = t->index,
+                                .client_first_bare = t->upstream.client_first_bare,
+                                .server_first = t->upstream.server_first,
+                                .gs2_header = LIT("n,,") };
+
+    buf_init(&body, 16 << 10);
+    TRY(pack_upstream_prove(&body, &ask));
+    return channel_ask(t->worker->keeper, ASK_UPSTREAM_PROVE, buf_view(&body), on_proof, t);
+}
+
+static Err on_signin(Target *t)
+{
+    PgUpstreamOrder order;
+
+    TRY(pg_upstream_spoke(&t->upstream, &t->wire, &order));
+    if (order == UPSTREAM_PROVE)
+        return ask_proof(t);
+    if (order == UPSTREAM_READY)
+        start_reading(t, QUERY_SETTINGS);
+    return OK;
+}
+
+static Err start_signin(Target *t)
+{
+    CLEANUP(buf_done) Buf nonce;
+    const Resource *r = target_resource(t);
+    uint8_t random[NONCE_BYTES];
+
+    buf_init(&nonce, 64);
+    random_fill(random, sizeof random);
+    TRY(base64_encode(VIEW(random), &nonce));
+    const PgUpstreamStart start = {
+        .user = r->credentials.user,
+        .database = r->database.len > 0 ? r->database : r->name,
+        .application = LIT("chaperone/catalogue"),
+        .nonce = buf_view(&nonce),
+    };
+    arena_init(&t->arena, UPSTREAM_ARENA);
+    return pg_upstream_init(&t->upstream, &t->arena, &start, &t->wire);
+}
+
+/* --- the socket
+ * -------------------------------------------------------------------------------------- */
+
+static void on_ready(uv_poll_t *poll, int status, int events)
+{
+    Target *t = poll->data;
+    uint8_t *room;
+    size_t size;
+
+    if (t == NULL)
+        return;
+    if (status == 0 && (events & UV_WRITABLE) != 0)
+        flush(t);
+    if (t->fd < 0 || (events & UV_READABLE) == 0)
+        return;
+    if (buf_room(&t->wire.from_server, READ_BYTES, &room, &size) != OK) {
+        hang_up(t, "an answer is too long");
+        return;
+    }
+    const ssize_t n = recv(t->fd, room, size, MSG_DONTWAIT);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n <= 0) {
+        hang_up(t, "connection closed");
+        return;
+    }
+    buf_filled(&t->wire.from_server, (size_t)n);
+    Err err = OK;
+    if (t->phase == TARGET_SIGNIN)
+        err = on_signin(t);
+    if (err == OK && t->phase == TARGET_READING)
+        err = on_answer(t);
+    if (err != OK)
+        hang_up(t, err == ERR_REFUSED ? "the gateway's credential was refused" : "broken answer");
+    else
+        flush(t);
+}
+
+static void flush(Target *t)
+{
+    const Bytes out = buf_view(&t->wire.to_server);
+
+    if (t->fd < 0)
+        return;
+    if (out.len > 0) {
+        const ssize_t n = send(t->fd, out.ptr, out.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+        if (n < 0 && errno != EAGAIN && errno != EINTR) {
+            hang_up(t, "connection lost");
+            return;
+        }
+        if (n > 0)
+            buf_consume(&t->wire.to_server, (size_t)n);
+    }
+    (void)uv_poll_start(t->poll, UV_READABLE | (buf_len(&t->wire.to_server) > 0 ? UV_WRITABLE : 0),
+                        on_ready);
+}
+
+static void on_dialed(void *ctx, const ChannelMessage *m)
+{
+    Target *t = ctx;
+    DialAnswer a;
+
+    if (t->phase != TARGET_DIALING) {
+        if (m != NULL && m->fd >= 0)
+            close(m->fd);
+        return;
+    }
+    if (m == NULL || unpack_dial_answer(m->body, &a) != OK || m->fd < 0) {
+        hang_up(t, "cannot be reached");
+        return;
+    }
+    t->fd = m->fd;
+    t->poll = malloc(sizeof *t->poll);
+    if (t->poll == NULL || uv_poll_init(&t->worker->loop, t->poll, t->fd) != 0) {
+        free(t->poll);
+        t->poll = NULL;
+        hang_up(t, "no memory");
+        return;
+    }
+    t->poll->data = t;
+    t->phase = TARGET_SIGNIN;
+    if (start_signin(t) != OK)
+        hang_up(t, "cannot sign in");
+    else
+        flush(t);
+}
+
+static void dial(Target *t)
+{
+    CLEANUP(buf_done) Buf body;
+    const DialAsk ask = { .resource = t->index };
+
+    buf_init(&body, 64);
+    t->phase = TARGET_DIALING;
+    t->phase_ms = now_ms(t->worker);
+    if (pack_dial(&body, &ask) != OK ||
+        channel_ask(t->worker->supervisor, ASK_DIAL, buf_view(&body), on_dialed, t) != OK)
+        hang_up(t, "the supervisor does not answer");
+}
+
+/* --- from outside
+ * -------------------------------------------------------------------------------------- */
+
+void target_refresh(Target *t)
+{
+    t->wanted = true;
+    t->started = false;
+    if (t->phase == TARGET_IDLE)
+        start_reading(t, QUERY_FINGERPRINT);
+    else if (t->phase == TARGET_NOTHING)
+        dial(t);
+}
+
+/* Whoever waits for a target that cannot be read is told so. */
+static void give_up(Target *t)
+{
+    for (Session *s = t->worker->sessions; s != NULL; s = s->next) {
+        if (s->target != t)
+            continue;
+        if (s->phase == SESSION_PREPARING)
+            session_farewell(s, &(Fault){ .code = CHP_5101 });
+        if (s->phase != SESSION_OPEN || s->gate.wait != GATE_WAITS_CATALOGUE)
+            continue;
+        const Fault fault = { .code = CHP_3103,
+                              .fact = LIT("the target's catalogue could not be read in time") };
+        session_mark(s);
+        if (gate_refuse_held(&s->gate, &fault, (Bytes){ 0 }) != OK)
+            session_farewell(s, &fault);
+    }
+    t->wanted = false;
+}
+
+void targets_tick(Worker *w)
+{
+    for (size_t i = 0; i < w->config.policy.resources.count; i++) {
+        Target *t = &w->targets[i];
+        const uint64_t now = now_ms(w);
+        const bool busy = t->phase != TARGET_IDLE && t->phase != TARGET_NOTHING;
+
+        if (busy && now - t->phase_ms > GIVE_UP_MS)
+            hang_up(t, "no answer");
+        if (t->phase == TARGET_NOTHING && t->wanted && now - t->phase_ms > AGAIN_MS) {
+            give_up(t);
+        }
+        if (t->phase == TARGET_NOTHING && w->session_count > 0 && t->knowledge != NULL &&
+            now - t->phase_ms > AGAIN_MS)
+            dial(t);
+        if (t->phase == TARGET_IDLE && now - t->checked_ms > CHECK_MS)
+            start_reading(t, QUERY_FINGERPRINT);
+    }
+}
+
+Err targets_begin(Worker *w)
+{
+    const size_t count = w->config.policy.resources.count;
+    void *mem;
+
+    TRY(arena_array(&w->arena, count + 1, sizeof(Target), &mem));
+    w->targets = mem;
+    for (size_t i = 0; i < count; i++) {
+        Target *t = &w->targets[i];
+
+        *t = (Target){ .worker = w, .index = (uint32_t)i, .fd = -1 };
+        buf_init(&t->wire.from_server, ROW_MAX + READ_BYTES + 16);
+        buf_init(&t->wire.to_server, 1 << 20);
+        buf_init(&t->fingerprint, 1024);
+        buf_init(&t->last_fingerprint, 1024);
+        for (size_t k = 0; k < CATALOGUE_COUNT; k++)
+            buf_init(&t->rows.rows[k], CATALOGUE_ROWS_MAX);
+    }
+    return OK;
+}

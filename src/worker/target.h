@@ -1,0 +1,40 @@
+/* A target's connection for the catalogue, and what was read over it. See target.c. */
+#ifndef WORKER_TARGET_H
+#define WORKER_TARGET_H
+
+#include "worker/catalogue.h"
+#include "worker/worker.h"
+
+typedef enum TargetPhase {
+    TARGET_NOTHING,
+    TARGET_DIALING,
+    TARGET_SIGNIN,
+    TARGET_READING,
+    TARGET_IDLE,
+} TargetPhase;
+
+struct Target {
+    Worker *worker;
+    uint32_t index;
+    TargetPhase phase;
+    uint64_t phase_ms, checked_ms;
+    bool wanted;  /* somebody waits for a fresh reading */
+    bool started; /* the reading under way began after the last wish */
+    int fd;
+    uv_poll_t *poll;
+    Wire wire;
+    Arena arena; /* of this connection */
+    PgUpstream upstream;
+    int query; /* QUERY_SETTINGS … CATALOGUE_COUNT - 1 */
+    bool failed;
+    CatalogueRows rows;
+    Buf fingerprint, last_fingerprint;
+    uint64_t generation;
+    Knowledge *knowledge;
+    ProfileView *views;
+};
+
+/* view.c: the rows that were read become the target's Knowledge. */
+Err target_take_knowledge(Target *t) MUST_CHECK;
+
+#endif

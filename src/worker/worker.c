@@ -1,0 +1,269 @@
+#include "worker/worker.h"
+
+#include "base/encode.h"
+#include "base/text.h"
+#include "lang/sql/sql_look.h"
+#include "sys/child.h"
+#include "sys/entropy.h"
+#include "sys/file.h"
+#include "sys/log.h"
+#include "sys/net.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    TICK_MS = 100,
+    ACCEPT_BATCH = 64,
+    SESSIONS_MAX = 10000,
+    SIGNIN_MAX = 1000, /* connections that have not signed in yet: a flood stays outside */
+    EXIT_CANNOT_START = 1,
+};
+
+static Err look_at_sql(const LangContext *ctx, Bytes text, Arena *arena, const Meaning **ret)
+{
+    const SqlContext sql = { ctx->schema, ctx->search_path, ctx->search_path_count };
+
+    return sql_look(&sql, text, arena, ret);
+}
+
+/* --- the turn ------------------------------------------------------------------------------------
+ */
+
+static Session *take_ready(Worker *w)
+{
+    Session *list = w->ready;
+
+    w->ready = NULL;
+    for (Session *s = list; s != NULL; s = s->next_ready)
+        s->ready = false;
+    return list;
+}
+
+static void write_down(Worker *w, Session *list)
+{
+    const bool ok = recorder_flush(&w->recorder, now_ms(w)) == OK;
+
+    for (Session *s = list; s != NULL; s = s->next_ready) {
+        if (!ok && s->recorded) {
+            session_unrecorded(s);
+            continue;
+        }
+        s->out_flushed = s->gate.written;
+        if (s->durable && s->recorded && s->wait_synced == 0) {
+            s->wait_synced = w->recorder.flushed;
+            recorder_hurry(&w->recorder);
+        }
+        s->durable = false;
+    }
+}
+
+static void one_turn(Worker *w)
+{
+    Session *list = take_ready(w);
+
+    for (Session *s = list; s != NULL; s = s->next_ready)
+        session_step(s);
+    write_down(w, list);
+    for (Session *s = list, *next; s != NULL; s = next) {
+        next = s->next_ready;
+        session_flush(s);
+        if (s->phase == SESSION_DEAD && !s->ready)
+            session_free(s);
+        else
+            session_watch(s);
+    }
+}
+
+/* Sessions marked while others were stepped (an answer, a wake-up) get their turn at once. */
+static void on_check(uv_check_t *check)
+{
+    Worker *w = check->data;
+    enum { ROUNDS = 8 };
+
+    w->now = clock_now();
+    for (int i = 0; i < ROUNDS && w->ready != NULL; i++)
+        one_turn(w);
+    /* session.end records of the sessions that were freed */
+    if (recorder_ready(&w->recorder) && recorder_flush(&w->recorder, now_ms(w)) != OK)
+        w->draining = true;
+}
+
+static void mark_all(Worker *w)
+{
+    for (Session *s = w->sessions; s != NULL; s = s->next)
+        session_mark(s);
+}
+
+static void on_synced(uv_async_t *async)
+{
+    Worker *w = async->data;
+
+    if (recorder_is_broken(&w->recorder)) {
+        mark_all(w);
+        for (Session *s = w->sessions; s != NULL; s = s->next)
+            if (s->recorded)
+                session_unrecorded(s);
+        return;
+    }
+    for (Session *s = w->sessions; s != NULL; s = s->next)
+        if (s->wait_synced > 0)
+            session_mark(s);
+}
+
+/* --- new connections
+ * -------------------------------------------------------------------------------- */
+
+static size_t signing_in(const Worker *w)
+{
+    size_t count = 0;
+
+    for (const Session *s = w->sessions; s != NULL; s = s->next)
+        count += s->phase == SESSION_SIGNIN;
+    return count;
+}
+
+static void on_listen(uv_poll_t *poll, int status, int events)
+{
+    Worker *w = poll->data;
+    char peer[64];
+    int fd;
+
+    (void)status;
+    (void)events;
+    for (int i = 0; i < ACCEPT_BATCH; i++) {
+        if (net_accept(w->listen_fd, &fd, peer) != OK)
+            return;
+        if (w->draining || w->session_count >= SESSIONS_MAX ||
+            (w->session_count > SIGNIN_MAX && signing_in(w) > SIGNIN_MAX) ||
+            !recorder_ready(&w->recorder))
+            close(fd);
+        else
+            session_accept(w, fd, peer);
+    }
+}
+
+/* --- time
+ * -------------------------------------------------------------------------------------------- */
+
+static void check_deadlines(Worker *w)
+{
+    for (Session *s = w->sessions, *next; s != NULL; s = next) {
+        next = s->next;
+        if (s->deadline_ms == 0 || now_ms(w) < s->deadline_ms)
+            continue;
+        session_mark(s);
+        if (s->phase == SESSION_ENDING || s->phase == SESSION_SIGNIN)
+            s->phase = SESSION_DEAD;
+        else
+            session_farewell(s, &(Fault){ .code = CHP_5101,
+                                          .fact = LIT("the session could not be set up in time") });
+    }
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    Worker *w = timer->data;
+
+    w->now = clock_now();
+    link_tick(w);
+    targets_tick(w);
+    check_deadlines(w);
+    for (Session *s = w->sessions; s != NULL; s = s->next)
+        if (s->phase == SESSION_OPEN && s->gate.wait == GATE_RUNS && s->ruler.catalogue_stale &&
+            !s->ruler.transaction)
+            target_refresh(s->target);
+    if (w->draining && w->session_count == 0)
+        uv_stop(&w->loop);
+}
+
+static void on_term(uv_signal_t *handle, int number)
+{
+    Worker *w = handle->data;
+
+    (void)number;
+    w->draining = true;
+    for (Session *s = w->sessions; s != NULL; s = s->next)
+        session_farewell(s, &(Fault){ .code = CHP_3302, .fact = LIT("the gateway is stopping") });
+}
+
+/* --- starting
+ * ------------------------------------------------------------------------------------------ */
+
+static Err load(Worker *w)
+{
+    CLEANUP(buf_done) Buf yaml, shown, hex;
+    Problems problems = { 0 };
+
+    buf_init(&yaml, CONFIG_BYTES_MAX);
+    buf_init(&shown, 16 << 20);
+    buf_init(&hex, 128);
+    arena_init(&w->arena, CONFIG_ARENA_BYTES);
+    TRY(file_read_fd_at_start(CHILD_CONFIG_FD, &yaml));
+    TRY(config_load(buf_view(&yaml), &w->arena, &w->config, &problems));
+    TRY(config_show(&w->config, &shown));
+    w->policy_hash = hash_of(buf_view(&shown));
+    TRY(hex_encode(VIEW(w->policy_hash.bytes), &hex));
+    return arena_copy(&w->arena, buf_view(&hex), &w->policy_hash_hex);
+}
+
+static Err read_writer(const char *hex, Id *ret)
+{
+    CLEANUP(buf_done) Buf raw;
+
+    buf_init(&raw, 64);
+    TRY(hex_decode(text_of(hex), &raw));
+    if (buf_len(&raw) != sizeof ret->bytes)
+        return ERR_MALFORMED;
+    memcpy(ret->bytes, buf_view(&raw).ptr, sizeof ret->bytes);
+    return OK;
+}
+
+static Err start(Worker *w)
+{
+    uint8_t random[16];
+
+    if (uv_loop_init(&w->loop) != 0)
+        return ERR_IO;
+    random_fill(random, sizeof random);
+    w->hash_key = siphash_key(random);
+    look_init(&w->looks, look_at_sql, w->hash_key);
+    TRY(recorder_init(&w->recorder, &w->loop, &w->writer, on_synced, w));
+    TRY(targets_begin(w));
+    if (uv_check_init(&w->loop, &w->check) != 0 || uv_timer_init(&w->loop, &w->tick) != 0 ||
+        uv_signal_init(&w->loop, &w->on_term) != 0 ||
+        uv_poll_init(&w->loop, &w->listen_poll, w->listen_fd) != 0)
+        return ERR_IO;
+    w->check.data = w->tick.data = w->on_term.data = w->listen_poll.data = w;
+    (void)uv_check_start(&w->check, on_check);
+    (void)uv_timer_start(&w->tick, on_tick, TICK_MS, TICK_MS);
+    (void)uv_signal_start(&w->on_term, on_term, SIGTERM);
+    (void)uv_poll_start(&w->listen_poll, UV_READABLE, on_listen);
+    return link_begin(w);
+}
+
+int worker_main(const char *slot, const char *writer_hex)
+{
+    static Worker w; /* one for each process */
+    static char name[24];
+    uint64_t number = 0;
+
+    child_begin();
+    if (text_u64(text_of(slot), 255, &number) != OK)
+        return EXIT_CANNOT_START;
+    (void)snprintf(name, sizeof name, "worker-%u", (unsigned)number);
+    log_begin(name);
+    w.slot = (uint32_t)number;
+    w.listen_fd = CHILD_LISTEN_FD;
+    w.now = clock_now();
+    if (read_writer(writer_hex, &w.writer) != OK || load(&w) != OK || start(&w) != OK) {
+        log_line(LOG_ERROR, "start", "the worker cannot start");
+        return EXIT_CANNOT_START;
+    }
+    (void)uv_run(&w.loop, UV_RUN_DEFAULT);
+    recorder_done(&w.recorder);
+    return 0;
+}

@@ -1,0 +1,181 @@
+/* A worker: accepts, and owns its sessions from accept to close. No secrets, no store, no names.
+ *
+ *     poll callbacks          read what is ready; mark sessions
+ *     check callback: turn    every marked session: decode, judge, mask into its out-buffers
+ *                             one write of all records of the turn
+ *                             send
+ *
+ * Nothing is sent from a read callback. */
+#ifndef WORKER_WORKER_H
+#define WORKER_WORKER_H
+
+#include "config/config.h"
+#include "gate/ruling.h"
+#include "phi/transform.h"
+#include "proto/pg/pg.h"
+#include "proto/pg/pg_signin.h"
+#include "proto/pg/pg_upstream.h"
+#include "sys/channel.h"
+#include "sys/clock.h"
+#include "worker/recorder.h"
+
+typedef struct Target Target;
+
+/* What is known of a target at one moment; shared, immutable. */
+typedef struct Knowledge {
+    size_t refs;
+    Arena arena;
+    const Schema *schema;
+    Bytes default_path; /* search_path of the gateway's account */
+    uint64_t read_at_ms;
+} Knowledge;
+
+/* How each column leaves for one masking profile under one Knowledge. */
+typedef struct ProfileView {
+    size_t refs;
+    Knowledge *knowledge;
+    const MaskingProfile *profile;
+    Arena arena;
+    const Protection *protection;
+    struct ProfileView *next; /* in the target's list, newest first */
+} ProfileView;
+
+typedef enum SessionPhase {
+    SESSION_SIGNIN,    /* talking to the client */
+    SESSION_KEEPER,    /* the keeper's answer is due */
+    SESSION_PREPARING, /* pseudonym keys, catalogue */
+    SESSION_DIALING,
+    SESSION_UPSTREAM, /* signing in at the target */
+    SESSION_OPEN,
+    SESSION_ENDING, /* last words are on their way out */
+    SESSION_DEAD,   /* freed at the end of the turn */
+} SessionPhase;
+
+typedef struct Session {
+    struct Worker *worker;
+    struct Session *previous, *next; /* all */
+    struct Session *next_ready;
+    bool ready;
+    SessionPhase phase;
+    int client_fd, server_fd;
+    uv_poll_t *client_poll, *server_poll;
+    int client_events, server_events; /* what is being polled for */
+    bool client_gone, server_gone;
+    uint64_t deadline_ms; /* of the phase; 0: none */
+    uint64_t wait_synced; /* nothing leaves before the recorder has synced this far */
+    bool durable;         /* something of this turn must be on disk before it takes effect */
+    char peer[64];
+    Arena arena;
+    Gate gate;
+    PgSignin signin;
+    PgUpstream upstream;
+    Pg pg;
+    Ruler ruler;
+    /* Known once signed in. */
+    Id id;
+    size_t out_flushed; /* bytes of wire.to_client whose records are in the kernel */
+    bool recorded;      /* session.start is written: what leaves is recorded */
+    Identity who;
+    Target *target;
+    ProfileView *view;
+    JournalKey audit, content;
+    SessionChain chain;
+    HmacKey salt;
+    Hash actor_commit, target_commit;
+    Bytes server_final;
+    PhiKeys phi_keys;
+    size_t keys_due;
+    uint64_t statements;
+    uint32_t cancel_pid;
+    uint8_t cancel_key[4];
+    const char *end_reason;
+    /* A held command. */
+    Id request;
+    bool holding;
+    bool too_long; /* nobody can read this much: refused at the next step */
+    Arena held_words;
+    Verdict held_verdict;
+    Hash approval_leaf;
+    IdText held_request;
+} Session;
+
+typedef struct Worker {
+    uv_loop_t loop;
+    uv_poll_t listen_poll;
+    uv_check_t check;
+    uv_timer_t tick;
+    uv_signal_t on_term;
+    Arena arena;
+    Config config;
+    Hash policy_hash;
+    Bytes policy_hash_hex;
+    uint32_t slot;
+    Id writer;
+    Channel *supervisor, *keeper;
+    uint64_t keeper_lost_ms; /* 0: it is there */
+    int listen_fd;
+    Clock now;
+    Recorder recorder;
+    LookCache looks;
+    SipKey hash_key;
+    Target *targets; /* one for each resource */
+    Session *sessions, *ready;
+    size_t session_count;
+    size_t seals_told;
+    bool announced, draining;
+} Worker;
+
+int worker_main(const char *slot, const char *writer_hex);
+
+static inline uint64_t now_ms(const Worker *w)
+{
+    return w->now.mono_ns / 1000000;
+}
+
+/* session.c */
+void session_accept(Worker *w, int fd, const char *peer);
+void session_mark(Session *s); /* it has something to do this turn */
+void session_step(Session *s);
+void session_flush(Session *s); /* send what may be sent */
+void session_watch(Session *s); /* poll for what it can take */
+/* Says why in the client's protocol, then ends. */
+void session_farewell(Session *s, const Fault *fault);
+void session_end(Session *s, const char *reason);
+void session_unrecorded(Session *s); /* CHP-5201: the journal cannot be written */
+void session_free(Session *s);
+void session_attach_server(Session *s, int fd);
+Session *session_by_id(Worker *w, const Id *id);
+
+/* signin.c: from accept to the first ReadyForQuery */
+void signin_step(Session *s);
+void signin_prepared(Session *s); /* keys or catalogue came in */
+Err session_write_start(Session *s) MUST_CHECK;
+
+/* ports.c: what gate and protocol ask for */
+void ports_connect(Session *s);
+Err ports_write_record(Session *s, SegmentRecord *record) MUST_CHECK;
+
+/* hold.c */
+Err hold_ask(Session *s, const Command *command, const GateRuling *ruling) MUST_CHECK;
+void hold_answered(Session *s, const HoldAnswer *a);
+void hold_withdraw(Session *s, const char *why);
+void hold_refuse_long(Session *s);
+void hold_cancel(Worker *w, const Cancel *cancel);
+
+/* keeper_link.c */
+Err link_begin(Worker *w) MUST_CHECK;
+void link_tick(Worker *w);
+/* target.c */
+Err targets_begin(Worker *w) MUST_CHECK;
+void targets_tick(Worker *w);
+Target *target_of(Worker *w, Bytes resource); /* NULL: no such resource */
+const Resource *target_resource(const Target *t);
+uint32_t target_index(const Target *t);
+/* Read the catalogue again; sessions that wait are resumed when it is there. */
+void target_refresh(Target *t);
+bool target_is_known(const Target *t);
+/* The current view for a profile, one reference for the caller. */
+Err target_view(Target *t, const MaskingProfile *profile, ProfileView **ret) MUST_CHECK;
+void view_drop(ProfileView *v);
+
+#endif
