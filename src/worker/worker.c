@@ -8,6 +8,7 @@
 #include "sys/file.h"
 #include "sys/log.h"
 #include "sys/net.h"
+#include "sys/sandbox.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -245,6 +246,25 @@ static Err start(Worker *w)
     return link_begin(w);
 }
 
+/* `required`: no sandbox, no service. `auto`: as much as this kernel has, and the log says so. */
+static Err must(const Worker *w, Err err, const char *part)
+{
+    if (err == OK)
+        return OK;
+    log_line(LOG_WARN, "sandbox", "%s is not active", part);
+    return w->config.gateway.sandbox == SANDBOX_REQUIRED ? err : OK;
+}
+
+/* Landlock before the first thread, seccomp after the last. */
+static Err serve(Worker *w)
+{
+    TRY(must(w, sandbox_files(NULL, 0), "Landlock"));
+    TRY(start(w));
+    TRY(must(w, sandbox_calls(SANDBOX_WORKER), "seccomp"));
+    (void)uv_run(&w->loop, UV_RUN_DEFAULT);
+    return OK;
+}
+
 int worker_main(const char *slot, const char *writer_hex)
 {
     static Worker w; /* one for each process */
@@ -259,11 +279,10 @@ int worker_main(const char *slot, const char *writer_hex)
     w.slot = (uint32_t)number;
     w.listen_fd = CHILD_LISTEN_FD;
     w.now = clock_now();
-    if (read_writer(writer_hex, &w.writer) != OK || load(&w) != OK || start(&w) != OK) {
+    if (read_writer(writer_hex, &w.writer) != OK || load(&w) != OK || serve(&w) != OK) {
         log_line(LOG_ERROR, "start", "the worker cannot start");
         return EXIT_CANNOT_START;
     }
-    (void)uv_run(&w.loop, UV_RUN_DEFAULT);
     recorder_done(&w.recorder);
     return 0;
 }
