@@ -50,8 +50,9 @@ typedef enum Party {
     /* worker → keeper, after a keeper's restart: this session lives. */                         \
     X(SESSION_ALIVE, 31, WORKER, KEEPER, false)                                                    \
     /* console → keeper: one call on the admin socket; the client's descriptor is attached. */   \
-    X(ADMIN, 40, CONSOLE, KEEPER, true)                                                            \
-    X(ADMIN_PART, 41, KEEPER, CONSOLE, false)
+    X(ADMIN, 40, CONSOLE, KEEPER, false)                                                           \
+    X(ADMIN_PART, 41, KEEPER, CONSOLE, false)                                                      \
+    X(ADMIN_DONE, 42, KEEPER, CONSOLE, false)
 
 typedef enum AskKind {
 #define ASK_ENUM(name, number, from, to, question) ASK_##name = number,
@@ -189,11 +190,13 @@ typedef enum HoldState {
     F(BYTES, name)                                                                                 \
     F(BYTES, token)                                                                                \
     F(LIST, arguments) /* key, value, key, value … */
-/* Results longer than one message come in parts before the answer. */
+/* Not a question, so that a descriptor may travel with it; the console knows it again by `call`.
+ * Lists come as one ADMIN_PART for each row, then ADMIN_DONE. */
 #define ADMIN_PART_FIELDS(F)                                                                       \
     F(U64, call)                                                                                   \
     F(BYTES, json)
 #define ADMIN_ANSWER_FIELDS(F)                                                                     \
+    F(U64, call)                                                                                   \
     F(U32, exit_status) /* of the command line: PRODUCT's exit codes */                            \
     F(BYTES, json)      /* the result's last part, or the error */
 
@@ -212,7 +215,7 @@ typedef enum HoldState {
     X(Cancel, cancel, CANCEL_FIELDS)                                                               \
     X(SegmentAsk, segment_ask, SEGMENT_FIELDS)                                                     \
     X(SegmentAnswer, segment_answer, SEGMENT_ANSWER_FIELDS)                                        \
-    X(SealTold, seal, SEAL_FIELDS)                                                                 \
+    X(SealAsk, seal_ask, SEAL_FIELDS)                                                              \
     X(SigninBegin, signin_begin, SIGNIN_BEGIN_FIELDS)                                              \
     X(SigninBeginAnswer, signin_begin_answer, SIGNIN_BEGIN_ANSWER_FIELDS)                          \
     X(SigninProve, signin_prove, SIGNIN_PROVE_FIELDS)                                              \

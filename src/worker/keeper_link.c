@@ -53,13 +53,13 @@ static void ask_segment(Worker *w)
 static void tell_seal(Worker *w, const Seal *seal)
 {
     CLEANUP(buf_done) Buf body;
-    SealTold told = {
+    SealAsk told = {
         .writer = w->writer, .segment = seal->segment, .length = seal->length, .count = seal->count
     };
 
     buf_init(&body, 128);
     memcpy(told.last_hash.bytes, seal->last.bytes, sizeof told.last_hash.bytes);
-    if (pack_seal(&body, &told) == OK)
+    if (pack_seal_ask(&body, &told) == OK)
         (void)!channel_tell(w->keeper, ASK_SEAL, buf_view(&body), -1);
 }
 
