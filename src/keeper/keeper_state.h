@@ -1,0 +1,70 @@
+/* What the keeper knows while it runs. Private to keeper/.
+ *
+ * Every function that answers somebody gets its answer built without a channel, so that tests
+ * can ask it directly; only keeper.c and admin.c talk. `now` is set once for each message. */
+#ifndef KEEPER_KEEPER_STATE_H
+#define KEEPER_KEEPER_STATE_H
+
+#include "config/config.h"
+#include "keeper/diary.h"
+#include "keeper/signin.h"
+#include "keeper/upstream.h"
+#include "model/ask.h"
+#include "model/verdict.h"
+#include "store/store_user.h"
+#include "sys/channel.h"
+
+struct Keeper;
+
+/* A process at the other end of a channel. */
+typedef struct KeeperPeer {
+    struct KeeperPeer *next;
+    struct Keeper *keeper;
+    Party party;
+    uint32_t slot, pid;
+    Id writer;
+    Channel *channel; /* NULL: it broke the rules */
+    bool gone;        /* the process has ended */
+    bool drained;     /* and nothing of what it said is left unread */
+} KeeperPeer;
+
+typedef struct Keeper {
+    uv_loop_t *loop;
+    Arena arena;
+    Config config;
+    Buf policy_text; /* config_show() */
+    Hash policy_hash;
+    char journal[SEGMENT_PATH_MAX - 64];
+    Store *store;
+    Keys keys;
+    Ledger ledger;
+    Diary diary;
+    Id writer;
+    Clock now;
+    uint64_t started_ns, heartbeat_mono_ns;
+    Channel *supervisor;
+    KeeperPeer *peers;
+    Signins signins;
+    SaltedCache salted;
+} Keeper;
+
+/* Reads everything that a start needs and opens store, keys, ledger and diary; speaks to
+ * nobody. `config_yaml` is the configuration's bytes. */
+Err keeper_open(Keeper *k, Bytes config_yaml, const Id *writer) MUST_CHECK;
+/* Seals and signs what is open. */
+void keeper_close(Keeper *k);
+/* Once a second: deadlines, heartbeats, segments that are old enough, the checkpoint. */
+void keeper_tick(Keeper *k);
+
+/* The living worker that writes as `writer`; NULL: gone. */
+KeeperPeer *keeper_worker(const Keeper *k, const Id *writer);
+/* A session that lives in that worker. ERR_MORE: there is none. */
+Err keeper_session(Keeper *k, const Id *session, const Id *writer, Arena *a,
+                   StoreSession *ret) MUST_CHECK;
+/* Of a name in the store. ERR_MORE: unknown, disabled or expired: nobody. */
+Err keeper_identity(Keeper *k, Bytes name, Arena *a, Identity *ret, StoreUser *ret_user) MUST_CHECK;
+/* Tells the worker of each of this user's live sessions to end it. */
+Err keeper_kill_sessions(Keeper *k, Bytes user, const char *why) MUST_CHECK;
+Err keeper_kill_session(Keeper *k, const StoreSession *session, Bytes why) MUST_CHECK;
+
+#endif

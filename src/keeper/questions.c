@@ -1,0 +1,184 @@
+#include "keeper/questions.h"
+
+#include "keeper/admin.h"
+#include "keeper/approve.h"
+#include "keeper/segments.h"
+#include "model/limits.h"
+#include "sys/file.h"
+
+enum { QUESTION_ARENA = 1 << 20 };
+
+/* An answer of nothing but zeros says no in every one of them. */
+#define ANSWER(peer, m, prefix, answer, fd)                                                        \
+    do {                                                                                           \
+        CLEANUP(buf_done) Buf answer_body_;                                                        \
+        buf_init(&answer_body_, LIMIT_IPC_MESSAGE - 64);                                           \
+        TRY(pack_##prefix(&answer_body_, (answer)));                                               \
+        TRY(channel_reply((peer)->channel, (m), buf_view(&answer_body_), (fd)));                   \
+    } while (0)
+
+static Err on_segment(KeeperPeer *p, const ChannelMessage *m, Arena *a)
+{
+    SegmentAsk ask;
+    SegmentAnswer answer;
+    CLEANUP(file_done) File f = { .fd = -1 };
+
+    (void)a;
+    TRY(unpack_segment_ask(m->body, &ask));
+    if (!id_eq(&ask.writer, &p->writer))
+        return ERR_MALFORMED;
+    TRY(segments_give(p->keeper, &p->writer, &answer, &f.fd));
+    ANSWER(p, m, segment_answer, &answer, f.fd);
+    return OK;
+}
+
+static Err on_seal(KeeperPeer *p, const ChannelMessage *m, Arena *a)
+{
+    (void)a;
+    return segments_seal(p, m->body);
+}
+
+static Err on_signin_begin(KeeperPeer *p, const ChannelMessage *m, Arena *a)
+{
+    SigninBegin ask;
+    SigninBeginAnswer answer = { 0 };
+
+    TRY(unpack_signin_begin(m->body, &ask));
+    /* A client that breaks SCRAM, or too many at once: an empty answer, and the worker says no. */
+    if (signin_begin(p->keeper, &p->writer, &ask, a, &answer) != OK)
+        answer = (SigninBeginAnswer){ 0 };
+    ANSWER(p, m, signin_begin_answer, &answer, -1);
+    return OK;
+}
+
+static Err on_signin_prove(KeeperPeer *p, const ChannelMessage *m, Arena *a)
+{
+    SigninProve ask;
+    SigninProveAnswer answer;
+
+    TRY(unpack_signin_prove(m->body, &ask));
+    TRY(signin_prove(p->keeper, &p->writer, &ask, a, &answer));
+    ANSWER(p, m, signin_prove_answer, &answer, -1);
+    return OK;
+}
+
+static Err on_session_end(KeeperPeer *p, const ChannelMessage *m, Arena *a)
+{
+    Keeper *k = p->keeper;
+    SessionEnd end;
+    StoreSession session;
+
+    TRY(unpack_session_end(m->body, &end));
+    const Err live = keeper_session(k, &end.session, &p->writer, a, &session);
+    if (live == ERR_MORE)
+        return OK; /* said twice, as after a restart */
+    TRY(live);
+    session.ended_ns = k->now.unix_ns;
+    session.reason = end.reason;
+    session.statements = end.statements;
+    TRY(store_session_end(k->store, &session));
+    return approve_session_gone(k, &end.session);
+}
+
+static Err on_session_alive(KeeperPeer *p, const ChannelMessage *m, Arena *a)
+{
+    SessionAlive alive;
+    StoreSession session;
+
+    TRY(unpack_session_alive(m->body, &alive));
+    if (!id_eq(&alive.writer, &p->writer))
+        return ERR_MALFORMED;
+    const Err live = keeper_session(p->keeper, &alive.session, &p->writer, a, &session);
+    if (live != ERR_MORE)
+        return live;
+    /* We do not know it, or gave it up: it has to end. */
+    session = (StoreSession){ .id = alive.session, .writer = p->writer };
+    return keeper_kill_session(p->keeper, &session, LIT("the gateway does not know this session"));
+}
+
+static Err on_upstream_prove(KeeperPeer *p, const ChannelMessage *m, Arena *a)
+{
+    (void)a;
+    return upstream_prove(p, m->id, m->body);
+}
+
+static Err on_pseudonym_key(KeeperPeer *p, const ChannelMessage *m, Arena *a)
+{
+    Keeper *k = p->keeper;
+    PseudonymKey ask;
+    PseudonymKeyAnswer answer = { 0 };
+    StoreSession session;
+
+    TRY(unpack_pseudonym_key(m->body, &ask));
+    if (ask.resource >= k->config.policy.resources.count || ask.scope.len > 1024)
+        return ERR_MALFORMED;
+    if (keeper_session(k, &ask.session, &p->writer, a, &session) == OK) {
+        const Resource *resource = &k->config.policy.resources.at[ask.resource];
+        keys_pseudonym(&k->keys, resource->name, ask.scope, &answer.key_low, &answer.key_high);
+        answer.ok = 1;
+    }
+    ANSWER(p, m, pseudonym_key_answer, &answer, -1);
+    return OK;
+}
+
+static Err on_hold(KeeperPeer *p, const ChannelMessage *m, Arena *a)
+{
+    HoldAsk ask;
+    HoldAnswer answer;
+
+    TRY(unpack_hold_ask(m->body, &ask));
+    const Err err = approve_hold(p->keeper, &p->writer, &ask, a, &answer);
+    if (err == ERR_MALFORMED)
+        return err;
+    if (err != OK)
+        answer = (HoldAnswer){ .why = LIT("the request could not be recorded") };
+    ANSWER(p, m, hold_answer, &answer, -1);
+    return OK;
+}
+
+static Err on_hold_withdraw(KeeperPeer *p, const ChannelMessage *m, Arena *a)
+{
+    HoldWithdraw withdraw;
+
+    (void)a;
+    TRY(unpack_hold_withdraw(m->body, &withdraw));
+    return approve_withdraw(p->keeper, &p->writer, &withdraw);
+}
+
+static Err on_admin(KeeperPeer *p, const ChannelMessage *m, Arena *a)
+{
+    (void)a;
+    return admin_take(p, m);
+}
+
+typedef Err Handler(KeeperPeer *p, const ChannelMessage *m, Arena *a);
+
+static const struct {
+    AskKind kind;
+    Handler *handler;
+} TABLE[] = {
+    { ASK_SEGMENT, on_segment },
+    { ASK_SEAL, on_seal },
+    { ASK_SIGNIN_BEGIN, on_signin_begin },
+    { ASK_SIGNIN_PROVE, on_signin_prove },
+    { ASK_SESSION_END, on_session_end },
+    { ASK_SESSION_ALIVE, on_session_alive },
+    { ASK_UPSTREAM_PROVE, on_upstream_prove },
+    { ASK_PSEUDONYM_KEY, on_pseudonym_key },
+    { ASK_HOLD, on_hold },
+    { ASK_HOLD_WITHDRAW, on_hold_withdraw },
+    { ASK_ADMIN, on_admin },
+};
+
+Err questions_take(KeeperPeer *peer, const ChannelMessage *m)
+{
+    CLEANUP(arena_done) Arena arena;
+
+    arena_init(&arena, QUESTION_ARENA);
+    if (!ask_allowed(m->kind, peer->party, PARTY_KEEPER, m->is_question))
+        return ERR_REFUSED;
+    for (size_t i = 0; i < COUNT_OF(TABLE); i++)
+        if (TABLE[i].kind == m->kind)
+            return TABLE[i].handler(peer, m, &arena);
+    return ERR_REFUSED;
+}
