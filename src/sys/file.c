@@ -83,11 +83,9 @@ Err file_read_fd(int fd, Buf *out)
     }
 }
 
-Err file_read_fd_at_start(int fd, Buf *out)
+Err file_read_whole(int fd, Buf *out)
 {
-    off_t at = 0;
-
-    for (;;) {
+    for (off_t at = 0;;) {
         uint8_t *room;
         size_t size;
 
@@ -110,6 +108,39 @@ Err file_read_all(const char *path, Buf *out)
 
     TRY(file_open(path, O_RDONLY, 0, &f));
     return file_read_fd(f.fd, out);
+}
+
+Err file_map(const char *path, Bytes *ret)
+{
+    CLEANUP(file_done) File f = { .fd = -1 };
+    uint64_t size;
+
+    TRY(file_open(path, O_RDONLY, 0, &f));
+    TRY(file_size(f.fd, &size));
+    *ret = (Bytes){ 0 };
+    if (size == 0)
+        return OK;
+    const void *mem = mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, f.fd, 0);
+    if (mem == MAP_FAILED)
+        return ERR_IO;
+    *ret = (Bytes){ mem, (size_t)size };
+    return OK;
+}
+
+void file_unmap(Bytes mapped)
+{
+    if (mapped.len > 0)
+        (void)munmap((void *)(uintptr_t)mapped.ptr, mapped.len);
+}
+
+Err file_cut(const char *path, uint64_t bytes)
+{
+    CLEANUP(file_done) File f = { .fd = -1 };
+
+    TRY(file_open(path, O_WRONLY, 0, &f));
+    if (ftruncate(f.fd, (off_t)bytes) != 0 || fsync(f.fd) != 0)
+        return ERR_IO;
+    return OK;
 }
 
 static Err sync_parent(const char *path)

@@ -21,8 +21,14 @@ Err file_size(int fd, uint64_t *ret) MUST_CHECK;
 /* Appends the whole file, at most what `out` may hold. */
 Err file_read_all(const char *path, Buf *out) MUST_CHECK;
 Err file_read_fd(int fd, Buf *out) MUST_CHECK;
-/* The same from offset 0, without moving the offset: several processes share a memfd's. */
-Err file_read_fd_at_start(int fd, Buf *out) MUST_CHECK;
+/* From its beginning, whatever the offset: others may share the descriptor. */
+Err file_read_whole(int fd, Buf *out) MUST_CHECK;
+/* The whole file in place, read-only, as long as it is now; an empty one is an empty view. Only
+ * for files that nobody makes shorter meanwhile. Give it back with file_unmap(). */
+Err file_map(const char *path, Bytes *ret) MUST_CHECK;
+void file_unmap(Bytes mapped);
+/* Cut to `bytes`, preallocated blocks behind the end given back; on disk when it returns. */
+Err file_cut(const char *path, uint64_t bytes) MUST_CHECK;
 /* Written beside, synced, renamed into place, folder synced. */
 Err file_replace(const char *path, Bytes data, mode_t mode) MUST_CHECK;
 /* OK too when it is there already. Parents must exist. */

@@ -203,7 +203,7 @@ static Err load(Worker *w)
     buf_init(&shown, 16 << 20);
     buf_init(&hex, 128);
     arena_init(&w->arena, CONFIG_ARENA_BYTES);
-    TRY(file_read_fd_at_start(CHILD_CONFIG_FD, &yaml));
+    TRY(file_read_whole(CHILD_CONFIG_FD, &yaml));
     TRY(config_load(buf_view(&yaml), &w->arena, &w->config, &problems));
     TRY(config_show(&w->config, &shown));
     w->policy_hash = hash_of(buf_view(&shown));
