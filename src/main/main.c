@@ -1,6 +1,7 @@
 /* `chaperone`: one binary, several processes. */
 #include "keeper/keeper.h"
 #include "supervisor/supervisor.h"
+#include "worker/worker.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -8,9 +9,10 @@
 /* As the supervisor starts it: --child ROLE SLOT WRITER. */
 static int run_child(const char *role, const char *slot, const char *writer_hex)
 {
-    (void)slot;
     if (strcmp(role, "keeper") == 0)
         return keeper_main(writer_hex);
+    if (strcmp(role, "worker") == 0)
+        return worker_main(slot, writer_hex);
     return 2;
 }
 
