@@ -1,5 +1,6 @@
 #include "store/store.h"
 
+#include "base/text.h"
 #include "store/query.h"
 #include "store/schema.h"
 
@@ -41,6 +42,16 @@ static Err schema_version(Store *s, uint64_t *ret)
     return query_end(&q);
 }
 
+static Err set_version(Store *s, uint64_t version)
+{
+    CLEANUP(buf_done) Buf sql;
+
+    buf_init(&sql, 64);
+    TRY(text_format(&sql, "PRAGMA user_version = %llu", (unsigned long long)version));
+    TRY(buf_byte(&sql, 0));
+    return run(s, (const char *)buf_view(&sql).ptr);
+}
+
 /* Each step in a transaction of its own, with the version it leads to. */
 static Err bring_forward(Store *s)
 {
@@ -51,7 +62,7 @@ static Err bring_forward(Store *s)
         return ERR_REFUSED;
     for (uint64_t at = version; at < STORE_SCHEMA_VERSION; at++) {
         TRY(store_begin(s));
-        if (run(s, STORE_MIGRATIONS[at]) != OK) {
+        if (run(s, STORE_MIGRATIONS[at]) != OK || set_version(s, at + 1) != OK) {
             store_rollback(s);
             return ERR_IO;
         }

@@ -2,6 +2,7 @@
 
 #include "base/encode.h"
 #include "base/text.h"
+#include "crypto/warm.h"
 #include "lang/sql/sql_look.h"
 #include "sys/child.h"
 #include "sys/entropy.h"
@@ -258,6 +259,7 @@ static Err must(const Worker *w, Err err, const char *part)
 /* Landlock before the first thread, seccomp after the last. */
 static Err serve(Worker *w)
 {
+    TRY(crypto_warm());
     TRY(must(w, sandbox_files(NULL, 0), "Landlock"));
     TRY(start(w));
     TRY(must(w, sandbox_calls(SANDBOX_WORKER), "seccomp"));
