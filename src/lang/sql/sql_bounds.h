@@ -7,7 +7,8 @@
  *                at a comma or semicolon of that level; a set operation is remembered until the
  *                level ends, because "select 1,2 union select 1,2 union …" nests too
  *   weight       tokens, counted as often as the parser copies them: "set (a,b,c) = (…)" puts
- *                three copies of its source into the tree, and copies nest
+ *                three copies of its source into the tree, and copies nest; runs of operator
+ *                characters and comments weigh more, because the lexer reads them again and again
  */
 #ifndef LANG_SQL_SQL_BOUNDS_H
 #define LANG_SQL_SQL_BOUNDS_H
@@ -15,8 +16,8 @@
 #include "base/base.h"
 
 enum {
-    SQL_WEIGHT_MAX = 1 << 20,      /* never fewer than the tokens of a text of LIMIT_STATEMENT */
-    SQL_LOOP_WEIGHT_MAX = 4 << 10, /* the same of LIMIT_LOOP_STATEMENT */
+    SQL_WEIGHT_MAX = 1 << 20,      /* the tokens of any text of LIMIT_STATEMENT fit */
+    SQL_LOOP_WEIGHT_MAX = 2 << 10, /* about 5 ms */
 };
 
 typedef struct SqlBounds {

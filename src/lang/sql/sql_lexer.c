@@ -89,11 +89,12 @@ static Err block_comment(SqlLexer *lx)
 }
 
 /* After a closing quote: does white space with a newline, then a quote, follow? scan.l's
- * {quotecontinue}: horizontal space or -- comments, a newline, any space or whole comment lines. */
-static bool goes_on(SqlLexer *lx)
+ * {quotecontinue}. The server also lets -- comments stand between; libpg_query sees two strings
+ * there, so that is refused. */
+static Err goes_on(SqlLexer *lx, bool *ret)
 {
     const size_t start = lx->at;
-    bool newline = false;
+    bool newline = false, comment = false;
 
     for (;;) {
         if (is_newline(peek(lx, 0))) {
@@ -102,19 +103,17 @@ static bool goes_on(SqlLexer *lx)
         } else if (is_horizontal_space(peek(lx, 0))) {
             lx->at++;
         } else if (peek(lx, 0) == '-' && peek(lx, 1) == '-') {
+            comment = true;
             skip_line_comment(lx);
-            if (newline && peek(lx, 0) == END_OF_TEXT)
-                break;
         } else {
             break;
         }
     }
-    if (newline && peek(lx, 0) == '\'') {
-        lx->at++;
-        return true;
-    }
-    lx->at = start;
-    return false;
+    *ret = newline && peek(lx, 0) == '\'';
+    if (*ret && comment)
+        return fail(lx, start, SQL_COMMENT_IN_STRING);
+    lx->at = *ret ? lx->at + 1 : start;
+    return OK;
 }
 
 /* `at` is behind the opening quote. */
@@ -132,8 +131,11 @@ static Err string_body(SqlLexer *lx, size_t start, bool backslashes, bool doubli
         } else if (c == '\'' && doubling && peek(lx, 1) == '\'') {
             lx->at += 2;
         } else if (c == '\'') {
+            bool more;
+
             lx->at++;
-            if (!goes_on(lx))
+            TRY(goes_on(lx, &more));
+            if (!more)
                 return OK;
         } else {
             lx->at++;

@@ -30,6 +30,9 @@ typedef struct SqlLexer {
     const char *why; /* after ERR_MALFORMED: a clause for people; `at` is where */
 } SqlLexer;
 
+/* The one refusal that PostgreSQL does not share. */
+#define SQL_COMMENT_IN_STRING "a comment between the parts of a string"
+
 SqlLexer sql_lexer_of(Bytes text);
 /* SQL_TOKEN_END at the end, again and again. */
 Err sql_lexer_next(SqlLexer *lexer, SqlToken *ret) MUST_CHECK;

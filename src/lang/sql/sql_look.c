@@ -8,10 +8,7 @@
 #include <pg_query.h>
 #include <string.h>
 
-enum {
-    TREE_BUDGET = 512 << 20, /* SQL_WEIGHT_MAX tokens, a few hundred bytes of tree each */
-    NODE_BYTES_MAX = 1024,   /* of tree and lineage for each byte of text, small texts */
-};
+enum { TREE_BUDGET = 256 << 20 /* tree and lineage of one text; 4 KiB of SQL need under 4 MiB */ };
 
 static void *tree_alloc(void *arena, size_t size)
 {
