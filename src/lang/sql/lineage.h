@@ -17,10 +17,8 @@
 
 #include <pg_query/pg_query.pb-c.h>
 
-enum {
-    NO_OUTPUT = UINT32_MAX,   /* ColumnUse.output of a use that reaches none */
-    NO_POSITION = UINT32_MAX, /* of a source: not referred to yet */
-};
+#define NO_OUTPUT   UINT32_MAX /* ColumnUse.output of a use that reaches none */
+#define NO_POSITION UINT32_MAX /* of a source: not referred to yet */
 
 typedef enum How { HOW_DIRECT, HOW_DERIVED, HOW_COUNTED } How;
 

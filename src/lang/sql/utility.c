@@ -287,7 +287,7 @@ static Err dropped(Look *l, const PgQuery__DropStmt *drop)
                                          ? drop->objects[i]->list
                                          : NULL;
         const size_t n = parts != NULL ? parts->n_items : 0;
-        PgQuery__RangeVar var = PG_QUERY__RANGE_VAR__INIT;
+        PgQuery__RangeVar var;
         char *schema = n > 1 && node_string(parts->items[n - 2]).len > 0
                            ? parts->items[n - 2]->string->sval
                            : NULL;
@@ -295,6 +295,7 @@ static Err dropped(Look *l, const PgQuery__DropStmt *drop)
 
         if (n == 0 || node_string(parts->items[n - 1]).len == 0)
             continue;
+        pg_query__range_var__init(&var);
         var.relname = parts->items[n - 1]->string->sval;
         if (schema != NULL)
             var.schemaname = schema;
