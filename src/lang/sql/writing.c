@@ -22,7 +22,7 @@ Err writing_note(Look *l, const SchemaRelation *r, int32_t position)
     if (r->reading_runs_code)
         look_effect(l, EFFECT_OPAQUE);
     TRY(relation_add(l, r, EFFECT_WRITE, position));
-    for (size_t i = 0; i < r->column_count; i++) {
+    for (size_t i = 0; r->kind == RELATION_VIEW && i < r->column_count; i++) {
         const SchemaRelation *at = r;
         int16_t attnum = r->columns[i].attnum;
 
@@ -50,11 +50,6 @@ static Err note_target(Look *l, Write *w)
     return writing_note(l, w->rel, w->var->location);
 }
 
-static const SchemaColumn *column_named(const SchemaRelation *r, Bytes name)
-{
-    return schema_column_named(r, name);
-}
-
 Err writing_columns(Look *l, const SchemaRelation *r, PgQuery__Node *const *list, size_t count,
                     const SchemaColumn *const **ret)
 {
@@ -69,7 +64,7 @@ Err writing_columns(Look *l, const SchemaRelation *r, PgQuery__Node *const *list
             const bool target = list[i]->node_case == PG_QUERY__NODE__NODE_RES_TARGET;
             const Bytes name = target ? text_of(list[i]->res_target->name) : node_string(list[i]);
 
-            c = column_named(r, name);
+            c = schema_column_named(r, name);
             if (c == NULL)
                 return look_refuse(l, target ? list[i]->res_target->location : 0,
                                    "column \"@\" is not known in this place", name);
@@ -166,8 +161,7 @@ static Err returning(Look *l, Query *q, size_t high, PgQuery__Node *const *list,
 
 static Err add_target(Look *l, Query *q, const Write *w)
 {
-    TRY(scope_item_relation(l, q, w->var, w->rel));
-    return OK;
+    return scope_item_relation(l, q, w->var, w->rel);
 }
 
 static Err read_target(Look *l, const Write *w, bool reads)
