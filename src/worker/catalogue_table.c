@@ -50,7 +50,7 @@ static const char *const QUERIES[CATALOGUE_COUNT] = {
     [CATALOGUE_COLUMNS] =
         "SELECT a.attrelid::text, a.attnum::text, a.attname, a.atttypid::oid::text, "
         "a.atttypmod::text, CASE WHEN a.attgenerated = 's' THEN '1' ELSE '0' END "
-        "FROM pg_catalog.pg_attribute a JOIN " RELATIONS
+        "FROM pg_catalog.pg_attribute a, " RELATIONS
         "AND a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped "
         "ORDER BY a.attrelid, a.attnum",
     /* child, parent */
