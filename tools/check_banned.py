@@ -8,6 +8,8 @@ BANNED = re.compile(
     r"\b(strcpy|strcat|sprintf|vsprintf|strtok|atoi|atol|gets|alloca|strncpy|system|popen|rand|"
     r"srand|localtime|gmtime|setjmp|longjmp)\s*\(|\bgoto\s+\w+\s*;|\bmemcmp\s*\([^;]*(secret|proof|"
     r"password)|^\s*(static\s+)?(?!const)\w+\s+g_\w+")
+# A value that cleans up after itself is initialised where it is declared: any return may come next.
+CLEANUP = re.compile(r"CLEANUP\(\w+\)\s+\w+\s+[^=;]*;")
 WORDS = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 # "default:" on our own enums hides a new value from -Wswitch-enum.
 NAMES = re.compile(r"(^|_)(util|utils|common|helper|helpers|manager|misc)(_|\.|$)")
@@ -26,6 +28,8 @@ def main():
         if NAMES.search(path.name):
             faults.append(f"{path}: a name that needs an apology")
         for number, line in enumerate(strip(raw).splitlines(), 1):
+            if CLEANUP.search(line):
+                faults.append(f"{path}:{number}: not initialised: {line.strip()}")
             if BANNED.search(line):
                 faults.append(f"{path}:{number}: banned: {line.strip()}")
         for number, line in enumerate(raw.splitlines(), 1):

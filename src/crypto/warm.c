@@ -24,7 +24,7 @@ static Err warm_aead(void)
 static Err warm_siv(void)
 {
     static const uint8_t KEY[64] = { 0 };
-    CLEANUP(buf_done) Buf sealed;
+    CLEANUP(buf_done) Buf sealed = { 0 };
     Siv siv;
 
     buf_init(&sealed, 64);

@@ -88,7 +88,7 @@ static Err remember(LookCache *c, Bytes key, Judged *judged)
 
 Err look_at(LookCache *c, const LangContext *ctx, Bytes text, Judged **ret)
 {
-    CLEANUP(buf_done) Buf key;
+    CLEANUP(buf_done) Buf key = { 0 };
 
     buf_init(&key, 64 << 10);
     if (text.len > LOOK_CACHED_TEXT_MAX || make_key(ctx, text, &key) != OK)

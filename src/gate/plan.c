@@ -76,7 +76,7 @@ static Err plan_column(const Ruler *r, const Statement *s, size_t index, ColumnR
 
 static Err note(Ruler *r, ColumnRef column, ColumnMask mask)
 {
-    CLEANUP(buf_done) Buf name;
+    CLEANUP(buf_done) Buf name = { 0 };
     const SchemaRelation *relation = schema_by_oid(r->schema, column.oid);
     const SchemaColumn *c = relation != NULL ? schema_column(relation, column.attnum) : NULL;
     void *method = (void *)(uintptr_t)mask_method_name(mask.method);
@@ -130,7 +130,7 @@ Err ruler_masked_text(const Ruler *r, Buf *out)
 bool ruler_notice(void *ctx, Fault *ret_fault)
 {
     Ruler *r = ctx;
-    CLEANUP(buf_done) Buf fact, hint;
+    CLEANUP(buf_done) Buf fact = { 0 }, hint = { 0 };
     const size_t count = r->masked.count;
 
     if (!r->new_masks || r->notices == NOTICES_OFF)

@@ -128,7 +128,7 @@ static Bytes notices_name(Notices notices)
 
 static Err show_ours(Ruler *r, Bytes name, GateRuling *ret)
 {
-    CLEANUP(buf_done) Buf value;
+    CLEANUP(buf_done) Buf value = { 0 };
 
     buf_init(&value, WORDS_BYTES / 2);
     if (text_eq(name, LIT("masked")))

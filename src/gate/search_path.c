@@ -65,7 +65,7 @@ Err search_path_read(Bytes value, Bytes user, SearchPath *ret)
     *ret = (SearchPath){ .count = 0 };
     skip_blanks(&r);
     while (!reader_at_end(&r)) {
-        CLEANUP(buf_done) Buf name;
+        CLEANUP(buf_done) Buf name = { 0 };
 
         buf_init(&name, 64);
         TRY(read_name(&r, &name));

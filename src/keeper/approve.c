@@ -20,7 +20,7 @@ static const uint64_t HOLD_MS_MAX = UINT64_C(30) * 24 * 3600 * 1000;
 
 void approve_tell(Keeper *k, const StoreRequest *r, HoldState state)
 {
-    CLEANUP(buf_done) Buf body;
+    CLEANUP(buf_done) Buf body = { 0 };
     const KeeperPeer *peer = keeper_worker(k, &r->writer);
     const HoldAnswer answer = { .request = r->id,
                                 .state = (uint8_t)state,
@@ -46,7 +46,7 @@ static bool waits(const StoreRequest *r)
 
 static Err seal_text(Keeper *k, const Id *id, const HoldAsk *ask, Buf *out)
 {
-    CLEANUP(buf_done) Buf plain;
+    CLEANUP(buf_done) Buf plain = { 0 };
 
     buf_init(&plain, TEXT_MAX);
     Json j = json_begin(&plain);
@@ -106,7 +106,7 @@ static Err find_same(Keeper *k, Bytes caller, const PackKey *unit, Arena *a, Sto
 
 static Err record_request(Keeper *k, const StoreRequest *r, const HoldAsk *ask)
 {
-    CLEANUP(buf_done) Buf payload;
+    CLEANUP(buf_done) Buf payload = { 0 };
     const IdText id = id_text('r', &r->id);
 
     buf_init(&payload, TEXT_MAX);
@@ -145,7 +145,7 @@ typedef struct Asker {
 
 static Err make_request(Keeper *k, const Asker *by, Arena *a, StoreRequest *ret)
 {
-    CLEANUP(buf_done) Buf sealed;
+    CLEANUP(buf_done) Buf sealed = { 0 };
     const HoldAsk *ask = by->ask;
     uint8_t random[2];
     const uint64_t hold = ask->hold_ms < HOLD_MS_MAX ? ask->hold_ms : HOLD_MS_MAX;
@@ -291,7 +291,7 @@ Err approve_hold(Keeper *k, const Id *writer, const HoldAsk *ask, Arena *a, Hold
 
 static Err record_end(Keeper *k, const StoreRequest *r, const char *outcome)
 {
-    CLEANUP(buf_done) Buf payload;
+    CLEANUP(buf_done) Buf payload = { 0 };
     const IdText id = id_text('r', &r->id);
 
     buf_init(&payload, ANSWER_MAX);
@@ -335,7 +335,7 @@ Err approve_take_back(Keeper *k, StoreRequest *r, Bytes why)
 
 Err approve_withdraw(Keeper *k, const Id *writer, const HoldWithdraw *m)
 {
-    CLEANUP(arena_done) Arena arena;
+    CLEANUP(arena_done) Arena arena = { 0 };
     StoreRequest r;
 
     arena_init(&arena, LOOK_ARENA);

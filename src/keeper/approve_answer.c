@@ -88,7 +88,7 @@ const char *approve_why_not(Keeper *k, const StoreRequest *r, const Approver *by
 static Err record_answer(Keeper *k, const StoreRequest *r, const Approver *by, const Reply *reply,
                          Hash *ret_leaf)
 {
-    CLEANUP(buf_done) Buf payload;
+    CLEANUP(buf_done) Buf payload = { 0 };
     const IdText id = id_text('r', &r->id);
 
     buf_init(&payload, ANSWER_MAX);

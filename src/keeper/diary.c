@@ -15,7 +15,7 @@ static const uint64_t SEGMENT_AGE_NS = UINT64_C(600) * 1000000000;
 
 static Err begin_segment(Diary *d, Clock now)
 {
-    CLEANUP(buf_done) Buf header;
+    CLEANUP(buf_done) Buf header = { 0 };
     SegmentWriter before = d->writer;
 
     d->segment = (StoreSegment){ .keeper = true, .created_ns = now.unix_ns };
@@ -34,7 +34,7 @@ static Err begin_segment(Diary *d, Clock now)
 
 static Err make_key(Diary *d, Clock now)
 {
-    CLEANUP(buf_done) Buf wrapped;
+    CLEANUP(buf_done) Buf wrapped = { 0 };
     uint8_t key[AEAD_KEY];
     Id id;
 
@@ -164,7 +164,7 @@ Err diary_sync(Diary *d)
 
 Err diary_write(Diary *d, const DiaryEntry *e, Clock now, Hash *ret_leaf)
 {
-    CLEANUP(buf_done) Buf frame;
+    CLEANUP(buf_done) Buf frame = { 0 };
     const SegmentWriter before = d->writer;
     const SessionChain chain = e->chain != NULL ? *e->chain : (SessionChain){ 0 };
 

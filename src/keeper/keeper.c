@@ -51,7 +51,7 @@ static Err open_store(Keeper *k, const char **ret_path)
 
 static Err root_by_reference(Bytes reference, uint8_t ret[ROOT_KEY_BYTES])
 {
-    CLEANUP(buf_done) Buf secret;
+    CLEANUP(buf_done) Buf secret = { 0 };
 
     buf_init(&secret, 4096);
     TRY(secret_resolve(reference, &secret));
@@ -86,7 +86,7 @@ static Err open_keys(Keeper *k, const char *state_path)
 /* The number of this start: a party of nonces that nobody had before. */
 static Err count_start(Keeper *k)
 {
-    CLEANUP(buf_done) Buf text;
+    CLEANUP(buf_done) Buf text = { 0 };
     uint64_t number = 0;
 
     buf_init(&text, 64);
@@ -104,8 +104,8 @@ static Err count_start(Keeper *k)
 /* The whole text, each time it is another one: the journal holds the policy's history. */
 static Err record_policy(Keeper *k)
 {
-    CLEANUP(buf_done) Buf last;
-    CLEANUP(buf_done) Buf payload;
+    CLEANUP(buf_done) Buf last = { 0 };
+    CLEANUP(buf_done) Buf payload = { 0 };
 
     buf_init(&last, 64);
     buf_init(&payload, POLICY_TEXT_MAX + 4096);
@@ -229,7 +229,7 @@ Err keeper_identity(Keeper *k, Bytes name, Arena *a, Identity *ret, StoreUser *r
 
 Err keeper_kill_session(Keeper *k, const StoreSession *session, Bytes why)
 {
-    CLEANUP(buf_done) Buf body;
+    CLEANUP(buf_done) Buf body = { 0 };
     const KeeperPeer *peer = keeper_worker(k, &session->writer);
     const SessionKill kill = { session->id, CHP_3303, utf8_upto(why, SHOWN_MAX) };
 

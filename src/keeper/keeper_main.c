@@ -174,8 +174,8 @@ static void on_term(uv_signal_t *handle, int number)
 
 static Err open_from_descriptor(Keeper *k, const char *writer_hex)
 {
-    CLEANUP(buf_done) Buf yaml;
-    CLEANUP(buf_done) Buf writer;
+    CLEANUP(buf_done) Buf yaml = { 0 };
+    CLEANUP(buf_done) Buf writer = { 0 };
     Id id;
 
     buf_init(&yaml, CONFIG_BYTES_MAX);

@@ -12,7 +12,7 @@ enum { SECRET_MAX = 64 << 10, NAME_MAX_BYTES = 512 };
 
 Err root_key_file(const char *path, uint8_t ret[ROOT_KEY_BYTES])
 {
-    CLEANUP(buf_done) Buf key;
+    CLEANUP(buf_done) Buf key = { 0 };
     uint8_t fresh[ROOT_KEY_BYTES];
 
     buf_init(&key, 4096);

@@ -29,7 +29,7 @@ static SegmentPath beside(const Ledger *l, const char *name)
 
 static Err read_state(Ledger *l)
 {
-    CLEANUP(buf_done) Buf state;
+    CLEANUP(buf_done) Buf state = { 0 };
 
     buf_init(&state, STATE_MAX);
     const Err err = store_meta_get(l->store, "ledger", &state);
@@ -47,7 +47,7 @@ static Err read_state(Ledger *l)
 
 static Err write_state(Ledger *l, const MerkleRange *range, uint64_t seals)
 {
-    CLEANUP(buf_done) Buf state;
+    CLEANUP(buf_done) Buf state = { 0 };
 
     buf_init(&state, STATE_MAX);
     TRY(buf_u64(&state, seals));
@@ -91,7 +91,7 @@ static Err make_origin(Ledger *l)
 
 static Err make_seed(Ledger *l, Keys *keys, Buf *seed)
 {
-    CLEANUP(buf_done) Buf sealed;
+    CLEANUP(buf_done) Buf sealed = { 0 };
     uint8_t fresh[SIGN_SEED];
 
     random_fill(fresh, sizeof fresh);
@@ -105,8 +105,8 @@ static Err make_seed(Ledger *l, Keys *keys, Buf *seed)
 
 static Err load_key(Ledger *l, Keys *keys)
 {
-    CLEANUP(buf_done) Buf seed;
-    CLEANUP(buf_done) Buf sealed;
+    CLEANUP(buf_done) Buf seed = { 0 };
+    CLEANUP(buf_done) Buf sealed = { 0 };
 
     buf_init(&seed, 256);
     buf_init(&sealed, 256);
@@ -131,7 +131,7 @@ Err ledger_public_key(const Ledger *l, Buf *out)
 
 static Err publish_key(const Ledger *l)
 {
-    CLEANUP(buf_done) Buf text;
+    CLEANUP(buf_done) Buf text = { 0 };
     const SegmentPath path = beside(l, "public.key");
 
     buf_init(&text, 1024);
@@ -241,7 +241,7 @@ bool ledger_is_behind(const Ledger *l)
 
 Err ledger_sign(Ledger *l, Clock now, bool at_once)
 {
-    CLEANUP(buf_done) Buf note;
+    CLEANUP(buf_done) Buf note = { 0 };
     const MerkleHead head = { l->range.size, merkle_root(&l->range) };
     const SegmentPath path = beside(l, "checkpoint");
 

@@ -11,7 +11,7 @@ enum { QUESTION_ARENA = 1 << 20 };
 /* An answer of nothing but zeros says no in every one of them. */
 #define ANSWER(peer, m, prefix, answer, fd)                                                        \
     do {                                                                                           \
-        CLEANUP(buf_done) Buf answer_body_;                                                        \
+        CLEANUP(buf_done) Buf answer_body_ = { 0 };                                                \
         buf_init(&answer_body_, LIMIT_IPC_MESSAGE - 64);                                           \
         TRY(pack_##prefix(&answer_body_, (answer)));                                               \
         TRY(channel_reply((peer)->channel, (m), buf_view(&answer_body_), (fd)));                   \
@@ -172,7 +172,7 @@ static const struct {
 
 Err questions_take(KeeperPeer *peer, const ChannelMessage *m)
 {
-    CLEANUP(arena_done) Arena arena;
+    CLEANUP(arena_done) Arena arena = { 0 };
 
     arena_init(&arena, QUESTION_ARENA);
     if (!ask_allowed(m->kind, peer->party, PARTY_KEEPER, m->is_question))

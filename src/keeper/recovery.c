@@ -22,7 +22,7 @@ typedef struct Torn {
 
 static Err record_tail(Keeper *k, const Id *writer, const Torn *torn)
 {
-    CLEANUP(buf_done) Buf payload;
+    CLEANUP(buf_done) Buf payload = { 0 };
 
     buf_init(&payload, PAYLOAD_MAX);
     Json j = json_begin(&payload);
@@ -188,8 +188,8 @@ static Err look_into(void *ctx, const StoreSegment *segment)
 
 static Err open_key(Keeper *k, const Id *id, JournalKey *ret)
 {
-    CLEANUP(buf_done) Buf wrapped;
-    CLEANUP(buf_done) Buf key;
+    CLEANUP(buf_done) Buf wrapped = { 0 };
+    CLEANUP(buf_done) Buf key = { 0 };
 
     buf_init(&wrapped, 256);
     buf_init(&key, 256);
@@ -250,7 +250,7 @@ static Err recover_sessions(Keeper *k, const Id *writer, Arena *a)
 
 Err recovery_of_writer(Keeper *k, const Id *writer)
 {
-    CLEANUP(arena_done) Arena arena;
+    CLEANUP(arena_done) Arena arena = { 0 };
 
     arena_init(&arena, RECOVERY_ARENA);
     TRY(recover_segments(k, writer, &arena));
@@ -299,7 +299,7 @@ static Err note_session(void *ctx, const StoreSession *session)
 
 Err recovery_of_the_dead(Keeper *k)
 {
-    CLEANUP(arena_done) Arena arena;
+    CLEANUP(arena_done) Arena arena = { 0 };
     DeadList dead = { .keeper = k, .arena = &arena };
 
     arena_init(&arena, RECOVERY_ARENA);

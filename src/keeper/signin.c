@@ -103,7 +103,7 @@ static Err choose_salt(Keeper *k, Bytes user, Arena *a, ScramServerFirst *ret)
 
 static Err write_server_first(Keeper *k, Signin *n, Buf *out)
 {
-    CLEANUP(buf_done) Buf nonce;
+    CLEANUP(buf_done) Buf nonce = { 0 };
     uint8_t ours[NONCE_BYTES];
     Bytes theirs;
     ScramServerFirst first = { 0 };
@@ -120,7 +120,7 @@ static Err write_server_first(Keeper *k, Signin *n, Buf *out)
 
 static Err begin(Keeper *k, Signin *n, const SigninBegin *ask)
 {
-    CLEANUP(buf_done) Buf first;
+    CLEANUP(buf_done) Buf first = { 0 };
 
     buf_init(&first, SCRAM_MESSAGE_MAX);
     arena_init(&n->arena, SIGNIN_ARENA);
@@ -196,7 +196,7 @@ static void try_nobody(const Keeper *k, Bytes user, Trial *t)
 
 static Err record_attempt(Keeper *k, const Signin *n, const char *outcome, bool wait)
 {
-    CLEANUP(buf_done) Buf payload;
+    CLEANUP(buf_done) Buf payload = { 0 };
 
     buf_init(&payload, 8192);
     Json j = json_begin(&payload);
@@ -222,7 +222,7 @@ static Err record_attempt(Keeper *k, const Signin *n, const char *outcome, bool 
 /* A key of this session's records: to the worker in clear, to the store wrapped. */
 static Err make_key(Keeper *k, const Id *session, bool content, PackKey *ret_key, Id *ret_id)
 {
-    CLEANUP(buf_done) Buf wrapped;
+    CLEANUP(buf_done) Buf wrapped = { 0 };
 
     buf_init(&wrapped, 256);
     random_fill(ret_key->bytes, sizeof ret_key->bytes);
@@ -261,7 +261,7 @@ static Err keep_session(Keeper *k, const Signin *n, const SigninProve *ask, cons
 
 static Err pack_groups(const Identity *who, Arena *a, PackList *ret)
 {
-    CLEANUP(buf_done) Buf list;
+    CLEANUP(buf_done) Buf list = { 0 };
 
     buf_init(&list, 64 << 10);
     for (size_t i = 0; i < who->group_count; i++)
@@ -285,7 +285,7 @@ typedef struct Proof {
 
 static Err admit(const Proof *p, Arena *a, SigninProveAnswer *ret)
 {
-    CLEANUP(buf_done) Buf final;
+    CLEANUP(buf_done) Buf final = { 0 };
     Keeper *k = p->keeper;
     const ScramVerifier verifier = scram_of(&p->trial->verifier);
 

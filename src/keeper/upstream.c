@@ -95,7 +95,7 @@ static Err make_answer(Proving *p, Buf *final, UpstreamProveAnswer *ret)
 
 static void reply(Channel *channel, uint64_t question, const UpstreamProveAnswer *answer)
 {
-    CLEANUP(buf_done) Buf body;
+    CLEANUP(buf_done) Buf body = { 0 };
 
     buf_init(&body, ANSWER_MAX);
     if (pack_upstream_prove_answer(&body, answer) != OK ||
@@ -105,7 +105,7 @@ static void reply(Channel *channel, uint64_t question, const UpstreamProveAnswer
 
 static void answer(Proving *p)
 {
-    CLEANUP(buf_done) Buf final;
+    CLEANUP(buf_done) Buf final = { 0 };
     UpstreamProveAnswer a = { 0 };
     KeeperPeer *peer = keeper_worker(p->keeper, &p->writer);
 
@@ -159,7 +159,7 @@ static Err copy_ask(Proving *p, const UpstreamProve *ask)
  * that very resource. */
 static Err check_session(KeeperPeer *peer, const UpstreamProve *ask)
 {
-    CLEANUP(arena_done) Arena arena;
+    CLEANUP(arena_done) Arena arena = { 0 };
     Keeper *k = peer->keeper;
     StoreSession session;
 

@@ -170,7 +170,7 @@ static Bytes unpadded(const Cell *c)
 
 static Err pseudonym_text(Siv *siv, const Cell *c, Buf *out)
 {
-    CLEANUP(buf_done) Buf sealed;
+    CLEANUP(buf_done) Buf sealed = { 0 };
     const Bytes plain = unpadded(c);
 
     buf_init(&sealed, SIV_TAG + SIV_TEXT_MAX);
@@ -184,7 +184,7 @@ static Err pseudonym_text(Siv *siv, const Cell *c, Buf *out)
 
 static Err uuid_bytes(const Cell *c, Buf *out)
 {
-    CLEANUP(buf_done) Buf digits;
+    CLEANUP(buf_done) Buf digits = { 0 };
 
     if (c->binary)
         return buf_append(out, c->value);
@@ -210,7 +210,7 @@ static Err put_uuid(const uint8_t raw[UUID_BYTES], bool binary, Buf *out)
 /* Version 8 (RFC 9562 §5.8): vendor-made, so never another person's real one. */
 static Err pseudonym_uuid(Siv *siv, const Cell *c, Buf *out)
 {
-    CLEANUP(buf_done) Buf plain, sealed;
+    CLEANUP(buf_done) Buf plain = { 0 }, sealed = { 0 };
     uint8_t raw[UUID_BYTES];
 
     buf_init(&plain, 64);

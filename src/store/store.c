@@ -44,7 +44,7 @@ static Err schema_version(Store *s, uint64_t *ret)
 
 static Err set_version(Store *s, uint64_t version)
 {
-    CLEANUP(buf_done) Buf sql;
+    CLEANUP(buf_done) Buf sql = { 0 };
 
     buf_init(&sql, 64);
     TRY(text_format(&sql, "PRAGMA user_version = %llu", (unsigned long long)version));

@@ -256,7 +256,7 @@ Err store_groups_clear(Store *s, Bytes user)
 
 static Err copy_group(Arena *a, Bytes name, Bytes *ret)
 {
-    CLEANUP(buf_done) Buf whole;
+    CLEANUP(buf_done) Buf whole = { 0 };
 
     buf_init(&whole, 256);
     TRY(buf_append(&whole, LOCAL));

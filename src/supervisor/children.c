@@ -38,7 +38,7 @@ static void each_client(Supervisor *s, EachFn *fn)
 
 static void tell_peer(Supervisor *s, Child *c, uint16_t kind, bool known, int fd)
 {
-    CLEANUP(buf_done) Buf body;
+    CLEANUP(buf_done) Buf body = { 0 };
     const Peer peer = { .party = (uint8_t)PARTIES[c->kind],
                         .slot = c->slot,
                         .pid = (uint32_t)c->pid,
@@ -78,7 +78,7 @@ static void put_process(Json *j, const Child *c, const uv_loop_t *loop)
 
 static void answer_processes(Supervisor *s, const ChannelMessage *m)
 {
-    CLEANUP(buf_done) Buf out;
+    CLEANUP(buf_done) Buf out = { 0 };
 
     buf_init(&out, LIMIT_IPC_MESSAGE);
     Json j = json_begin(&out);
@@ -158,7 +158,7 @@ static void on_channel_ended(void *ctx, Channel *channel)
 static Err spawn(Supervisor *s, Child *c, int keeper_fd)
 {
     char slot[16], writer[33] = { 0 };
-    CLEANUP(buf_done) Buf hex;
+    CLEANUP(buf_done) Buf hex = { 0 };
     int pair[2];
 
     random_fill(c->writer.bytes, sizeof c->writer.bytes);

@@ -18,7 +18,7 @@ enum { DIAL_TIMEOUT_S = 5, DIAL_LIFE_S = 20 };
 
 static void answer(Dial *d, int fd, const char *why)
 {
-    CLEANUP(buf_done) Buf body;
+    CLEANUP(buf_done) Buf body = { 0 };
     const DialAnswer a = { .ok = fd >= 0, .why = text_of(why) };
 
     buf_init(&body, 1024);

@@ -22,7 +22,7 @@ enum { EXIT_USAGE = 2, EXIT_FAILED = 1 };
 
 static bool load(Supervisor *s, const char *path)
 {
-    CLEANUP(buf_done) Buf yaml, words;
+    CLEANUP(buf_done) Buf yaml = { 0 }, words = { 0 };
     Problems problems = { 0 };
 
     buf_init(&yaml, CONFIG_BYTES_MAX);

@@ -252,7 +252,7 @@ static Err put_packet(Head head, Bytes body, Buf *out)
 
 Err channel_tell(Channel *c, uint16_t kind, Bytes body, int fd)
 {
-    CLEANUP(buf_done) Buf packet;
+    CLEANUP(buf_done) Buf packet = { 0 };
 
     TRY(put_packet((Head){ .kind = kind }, body, &packet));
     return send_or_wait(c, buf_view(&packet), fd);
@@ -260,7 +260,7 @@ Err channel_tell(Channel *c, uint16_t kind, Bytes body, int fd)
 
 Err channel_reply_to(Channel *c, uint16_t kind, uint64_t id, Bytes body, int fd)
 {
-    CLEANUP(buf_done) Buf packet;
+    CLEANUP(buf_done) Buf packet = { 0 };
 
     TRY(put_packet((Head){ kind, FLAG_ANSWER, id }, body, &packet));
     return send_or_wait(c, buf_view(&packet), fd);

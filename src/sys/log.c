@@ -28,7 +28,7 @@ void log_line(LogLevel level, const char *event, const char *format, ...)
     (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
 
-    CLEANUP(buf_done) Buf line;
+    CLEANUP(buf_done) Buf line = { 0 };
     buf_init(&line, LINE_MAX_BYTES);
     Json j = json_begin(&line);
     json_object(&j, NULL);

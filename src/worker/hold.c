@@ -63,7 +63,7 @@ static PackKey unit_of(const Session *s, const Command *c, const Judged *judged)
 
 static Err tell_waiting(Session *s, const HoldAnswer *a, const Verdict *v)
 {
-    CLEANUP(buf_done) Buf fact, detail;
+    CLEANUP(buf_done) Buf fact = { 0 }, detail = { 0 };
     const IdText id = id_text('r', &a->request);
 
     buf_init(&fact, 1024);
@@ -82,7 +82,7 @@ static Err tell_waiting(Session *s, const HoldAnswer *a, const Verdict *v)
 
 static Err tell_approved(Session *s, const HoldAnswer *a)
 {
-    CLEANUP(buf_done) Buf fact;
+    CLEANUP(buf_done) Buf fact = { 0 };
 
     buf_init(&fact, 512);
     TRY(text_format(&fact, "approved by %.*s; running", SHOW(a->who)));
@@ -136,7 +136,7 @@ static Err put_fact(const HoldAnswer *a, Buf *out)
 
 static Err refuse(Session *s, const HoldAnswer *a)
 {
-    CLEANUP(buf_done) Buf fact;
+    CLEANUP(buf_done) Buf fact = { 0 };
     Fault fault = { .code = code_of((HoldState)a->state), .rule = LIT("approval") };
 
     buf_init(&fact, 4096);
@@ -197,7 +197,7 @@ static void on_asked(void *ctx, const ChannelMessage *m)
 
 static Err pack_ask(Session *s, const Command *c, const GateRuling *ruling, Buf *out)
 {
-    CLEANUP(buf_done) Buf values;
+    CLEANUP(buf_done) Buf values = { 0 };
     const Verdict *v = &ruling->verdict;
     const HoldAsk ask = {
         .session = s->id,
@@ -234,7 +234,7 @@ static Err keep_verdict(Session *s, const Verdict *v)
 
 Err hold_ask(Session *s, const Command *command, const GateRuling *ruling)
 {
-    CLEANUP(buf_done) Buf body;
+    CLEANUP(buf_done) Buf body = { 0 };
 
     buf_init(&body, LIMIT_IPC_MESSAGE - 64);
     TRY(keep_verdict(s, &ruling->verdict));
@@ -264,7 +264,7 @@ void hold_refuse_long(Session *s)
 
 void hold_withdraw(Session *s, const char *why)
 {
-    CLEANUP(buf_done) Buf body;
+    CLEANUP(buf_done) Buf body = { 0 };
     const HoldWithdraw ask = { s->request, text_of(why) };
 
     s->holding = false;
@@ -276,7 +276,7 @@ void hold_withdraw(Session *s, const char *why)
 static void on_cancel_dialed(void *ctx, const ChannelMessage *m)
 {
     const Session *s = ctx;
-    CLEANUP(buf_done) Buf packet;
+    CLEANUP(buf_done) Buf packet = { 0 };
 
     if (m == NULL || m->fd < 0)
         return;
@@ -291,7 +291,7 @@ static void on_cancel_dialed(void *ctx, const ChannelMessage *m)
 
 static void cancel_session(Session *s)
 {
-    CLEANUP(buf_done) Buf body;
+    CLEANUP(buf_done) Buf body = { 0 };
     const DialAsk dial = { .resource = target_index(s->target) };
 
     if (s->holding) {
@@ -309,7 +309,7 @@ static void cancel_session(Session *s)
 
 void hold_cancel(Worker *w, const Cancel *cancel)
 {
-    CLEANUP(buf_done) Buf body;
+    CLEANUP(buf_done) Buf body = { 0 };
 
     if (cancel->slot != w->slot) {
         buf_init(&body, 64);

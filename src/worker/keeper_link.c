@@ -39,7 +39,7 @@ static void on_segment(void *ctx, const ChannelMessage *m)
 
 static void ask_segment(Worker *w)
 {
-    CLEANUP(buf_done) Buf body;
+    CLEANUP(buf_done) Buf body = { 0 };
     const SegmentAsk ask = { .writer = w->writer };
 
     buf_init(&body, 64);
@@ -52,7 +52,7 @@ static void ask_segment(Worker *w)
 
 static void tell_seal(Worker *w, const Seal *seal)
 {
-    CLEANUP(buf_done) Buf body;
+    CLEANUP(buf_done) Buf body = { 0 };
     SealAsk told = {
         .writer = w->writer, .segment = seal->segment, .length = seal->length, .count = seal->count
     };
@@ -77,7 +77,7 @@ static void tell_new_seals(Worker *w)
 static void tell_alive(Worker *w)
 {
     for (const Session *s = w->sessions; s != NULL; s = s->next) {
-        CLEANUP(buf_done) Buf body;
+        CLEANUP(buf_done) Buf body = { 0 };
         const SessionAlive alive = { s->id, w->writer };
 
         buf_init(&body, 64);

@@ -31,7 +31,7 @@ static bool takes_effect(unsigned effects)
 static Err write_command(void *ctx, const Command *command, const GateRuling *ruling)
 {
     Session *s = ctx;
-    CLEANUP(buf_done) Buf payload;
+    CLEANUP(buf_done) Buf payload = { 0 };
     const Meaning *m = ruling->judged != NULL ? ruling->judged->meaning : NULL;
     const unsigned effects = m != NULL ? m->effects : 0;
     const bool inner = m != NULL && !text_eq(ruling->judged->text, command->text);
@@ -67,7 +67,7 @@ static Err write_output(void *ctx, Bytes seen)
     Session *s = ctx;
 
     while (seen.len > 0) {
-        CLEANUP(buf_done) Buf payload;
+        CLEANUP(buf_done) Buf payload = { 0 };
         const size_t len = seen.len < LIMIT_RECORD ? seen.len : LIMIT_RECORD;
         SegmentRecord record = { .leaf = { .type = LEAF_RESPONSE_CHUNK },
                                  .key = &s->content,
@@ -85,7 +85,7 @@ static Err write_output(void *ctx, Bytes seen)
 static void write_receipt(void *ctx, const Receipt *receipt)
 {
     Session *s = ctx;
-    CLEANUP(buf_done) Buf payload;
+    CLEANUP(buf_done) Buf payload = { 0 };
     SegmentRecord record = { .leaf = { .type = LEAF_RESPONSE_END }, .key = &s->audit };
 
     buf_init(&payload, LIMIT_RECORD);

@@ -252,7 +252,7 @@ void session_farewell(Session *s, const Fault *fault)
  * more is told by the missing session.end. */
 static void write_end(Session *s)
 {
-    CLEANUP(buf_done) Buf payload;
+    CLEANUP(buf_done) Buf payload = { 0 };
     SegmentRecord record = { .leaf = { .type = LEAF_SESSION_END } };
 
     if (!s->recorded)
@@ -268,7 +268,7 @@ static void write_end(Session *s)
 
 static void tell_keeper(Session *s)
 {
-    CLEANUP(buf_done) Buf body;
+    CLEANUP(buf_done) Buf body = { 0 };
     const SessionEnd end = { s->id, text_of(s->end_reason), s->statements };
 
     buf_init(&body, 1024);

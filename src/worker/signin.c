@@ -57,7 +57,7 @@ static void on_upstream_proof(void *ctx, const ChannelMessage *m)
 
 static void prove_upstream(Session *s)
 {
-    CLEANUP(buf_done) Buf body;
+    CLEANUP(buf_done) Buf body = { 0 };
     const UpstreamProve ask = {
         .session = s->id,
         .resource = target_index(s->target),
@@ -122,7 +122,7 @@ static void upstream_step(Session *s)
 
 static Err start_upstream(Session *s)
 {
-    CLEANUP(buf_done) Buf nonce, name, path;
+    CLEANUP(buf_done) Buf nonce = { 0 }, name = { 0 }, path = { 0 };
     const Resource *resource = target_resource(s->target);
     const PgStartup *p = &s->signin.startup;
     uint8_t random[NONCE_BYTES];
@@ -169,7 +169,7 @@ static void on_dialed(void *ctx, const ChannelMessage *m)
 
 static void dial(Session *s)
 {
-    CLEANUP(buf_done) Buf body;
+    CLEANUP(buf_done) Buf body = { 0 };
     const DialAsk ask = { .resource = target_index(s->target) };
 
     buf_init(&body, 64);
@@ -232,7 +232,7 @@ static bool has_scope(const Session *s, Bytes scope)
 
 static Err ask_for_key(Session *s, Bytes scope)
 {
-    CLEANUP(buf_done) Buf body;
+    CLEANUP(buf_done) Buf body = { 0 };
     const PseudonymKey ask = { s->id, target_index(s->target), scope };
 
     buf_init(&body, 1024);
@@ -310,7 +310,7 @@ static Err take_identity(Session *s, const SigninProveAnswer *a)
 
 Err session_write_start(Session *s)
 {
-    CLEANUP(buf_done) Buf payload;
+    CLEANUP(buf_done) Buf payload = { 0 };
     const SessionStartNote note = {
         .who = &s->who,
         .resource = target_resource(s->target)->name,
@@ -396,7 +396,7 @@ static void on_begun(void *ctx, const ChannelMessage *m)
 
 static Err ask_begin(Session *s)
 {
-    CLEANUP(buf_done) Buf body;
+    CLEANUP(buf_done) Buf body = { 0 };
     const SigninBegin ask = {
         .user = s->signin.startup.user,
         .resource = s->signin.startup.database,
@@ -413,7 +413,7 @@ static Err ask_begin(Session *s)
 
 static Err ask_prove(Session *s)
 {
-    CLEANUP(buf_done) Buf body;
+    CLEANUP(buf_done) Buf body = { 0 };
     SigninProve ask = {
         .session = s->id,
         .client_final_without_proof = s->signin.client_final_without_proof,

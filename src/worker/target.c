@@ -263,7 +263,7 @@ static void on_proof(void *ctx, const ChannelMessage *m)
 
 static Err ask_proof(Target *t)
 {
-    CLEANUP(buf_done) Buf body;
+    CLEANUP(buf_done) Buf body = { 0 };
     const UpstreamProve ask = { .resource = t->index,
                                 .client_first_bare = t->upstream.client_first_bare,
                                 .server_first = t->upstream.server_first,
@@ -288,7 +288,7 @@ static Err on_signin(Target *t)
 
 static Err start_signin(Target *t)
 {
-    CLEANUP(buf_done) Buf nonce;
+    CLEANUP(buf_done) Buf nonce = { 0 };
     const Resource *r = target_resource(t);
     uint8_t random[NONCE_BYTES];
 
@@ -395,7 +395,7 @@ static void on_dialed(void *ctx, const ChannelMessage *m)
 
 static void dial(Target *t)
 {
-    CLEANUP(buf_done) Buf body;
+    CLEANUP(buf_done) Buf body = { 0 };
     const DialAsk ask = { .resource = t->index };
 
     buf_init(&body, 64);

@@ -197,7 +197,7 @@ static void on_term(uv_signal_t *handle, int number)
 
 static Err load(Worker *w)
 {
-    CLEANUP(buf_done) Buf yaml, shown, hex;
+    CLEANUP(buf_done) Buf yaml = { 0 }, shown = { 0 }, hex = { 0 };
     Problems problems = { 0 };
 
     buf_init(&yaml, CONFIG_BYTES_MAX);
@@ -214,7 +214,7 @@ static Err load(Worker *w)
 
 static Err read_writer(const char *hex, Id *ret)
 {
-    CLEANUP(buf_done) Buf raw;
+    CLEANUP(buf_done) Buf raw = { 0 };
 
     buf_init(&raw, 64);
     TRY(hex_decode(text_of(hex), &raw));

@@ -92,7 +92,7 @@ static Err keep_shape(PgRun *run, const WireColumn *columns, const ColumnMask *m
 
 Err pg_rows_shape(Pg *pg, PgRun *run, bool keep, Bytes body, Buf *out)
 {
-    CLEANUP(buf_done) Buf columns_mem, masks_mem;
+    CLEANUP(buf_done) Buf columns_mem = { 0 }, masks_mem = { 0 };
 
     buf_init(&columns_mem, (COLUMNS_MAX + 1) * sizeof(WireColumn));
     buf_init(&masks_mem, (COLUMNS_MAX + 1) * sizeof(ColumnMask));

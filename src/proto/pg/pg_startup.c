@@ -34,7 +34,7 @@ static const struct {
 
 static Err refuse(Fault *fault, Arena *arena, const char *before, Bytes name)
 {
-    CLEANUP(buf_done) Buf text;
+    CLEANUP(buf_done) Buf text = { 0 };
 
     buf_init(&text, 1024);
     TRY(text_format(&text, "%s %.*s", before, SHOW(utf8_upto(name, 100))));
@@ -91,7 +91,7 @@ static Err take_setting(PgStartup *s, Arena *arena, PgSetting setting, Fault *fa
  * pg_split_opts). */
 static Err next_word(Reader *r, Arena *arena, Bytes *ret)
 {
-    CLEANUP(buf_done) Buf word;
+    CLEANUP(buf_done) Buf word = { 0 };
     uint8_t c = 0;
 
     buf_init(&word, r->rest.len + 1);
@@ -116,7 +116,7 @@ static Err take_option(PgStartup *s, Arena *arena, Bytes word, Fault *fault)
 
     if (equals == word.len)
         return refuse(fault, arena, "this option is not available through the gateway:", word);
-    CLEANUP(buf_done) Buf name;
+    CLEANUP(buf_done) Buf name = { 0 };
     buf_init(&name, word.len + 1);
     for (size_t i = 0; i < equals; i++)
         TRY(buf_byte(&name, word.ptr[i] == '-' ? '_' : word.ptr[i]));

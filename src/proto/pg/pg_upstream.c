@@ -51,7 +51,7 @@ static Err put_startup(const PgUpstreamStart *start, Buf *out)
 
 Err pg_upstream_init(PgUpstream *u, Arena *arena, const PgUpstreamStart *start, Wire *wire)
 {
-    CLEANUP(buf_done) Buf first;
+    CLEANUP(buf_done) Buf first = { 0 };
 
     *u = (PgUpstream){ .arena = arena };
     buf_init(&u->parameters, LIMIT_STARTUP);
@@ -93,7 +93,7 @@ static Err send_initial(PgUpstream *u, Bytes mechanisms, Buf *out)
 /* "v=" and the signature that only somebody who knows the verifier can make. */
 static Err check_signature(PgUpstream *u, Bytes message)
 {
-    CLEANUP(buf_done) Buf want;
+    CLEANUP(buf_done) Buf want = { 0 };
 
     buf_init(&want, 128);
     TRY(buf_append(&want, LIT("v=")));
