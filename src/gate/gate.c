@@ -19,11 +19,14 @@ static Err act(Gate *g, const Command *command, const GateRuling *ruling)
     return g->proto->settle(g->proto_state, &g->wire, &settlement);
 }
 
-/* Some commands can only be ruled on when the target has answered everything before them. */
+/* Some commands can only be ruled on when the target has answered everything before them. A held
+ * one too: an error among those answers would take it away from under the person who is asked. */
 static Err may_act(Gate *g, const GateRuling *ruling, bool *ret_may)
 {
+    const bool held = ruling->verdict.ruling == RULING_HOLD;
+
     *ret_may = true;
-    return ruling->needs_quiet ? g->proto->quiet(g->proto_state, &g->wire, ret_may) : OK;
+    return ruling->needs_quiet || held ? g->proto->quiet(g->proto_state, &g->wire, ret_may) : OK;
 }
 
 /* False in *ret_moved: the command stays at the front, to be viewed again. */
@@ -95,11 +98,15 @@ Err gate_refuse_held(Gate *g, const Fault *fault, Bytes decision)
 
     assert(g->wait == GATE_WAITS_PERSON || g->wait == GATE_WAITS_CATALOGUE);
     g->wait = GATE_RUNS;
-    /* It never left its buffer: here it is again. */
+    /* It never left its buffer: here it is again. Unless the target failed in something before it
+     * meanwhile, and it was skipped; what is at the front then is to be ruled on by itself. */
+    const size_t before = buf_len(&g->wire.from_client);
     TRY(g->proto->client(g->proto_state, &g->wire, &step, &command));
-    if (step != STEP_COMMAND)
-        return ERR_MALFORMED;
-    TRY(act(g, &command, &no));
+    if (buf_len(&g->wire.from_client) == before) {
+        if (step != STEP_COMMAND)
+            return ERR_MALFORMED;
+        TRY(act(g, &command, &no));
+    }
     return gate_client_spoke(g);
 }
 

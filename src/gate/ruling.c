@@ -87,6 +87,8 @@ static Err judge_kept(Ruler *r, const Command *command, const Statement *s, Gate
                                           "their message"));
         return OK;
     }
+    /* Only what the target has confirmed: until then, it may hold another text by this name. */
+    ret->needs_quiet = true;
     if (!r->proto->kept(r->proto_state, s->refers, s->name, &text)) {
         ret->verdict = deny(CHP_3103, LIT("nothing of this name was prepared or declared through "
                                           "the gateway in this session"));
@@ -99,7 +101,9 @@ static Err judge_kept(Ruler *r, const Command *command, const Statement *s, Gate
     }
     Command running = *command;
     running.text = text;
-    ret->verdict = judge_meaning(r, &running, inner->meaning);
+    const Verdict inside = judge_meaning(r, &running, inner->meaning);
+    if (inside.ruling < ret->verdict.ruling) /* EXECUTE's own arguments may be what is held */
+        ret->verdict = inside;
     if (!simple) {
         look_drop(inner);
         return OK;
@@ -223,6 +227,10 @@ static bool mixes_ddl(const Meaning *m)
 
 static Err judge_text(Ruler *r, const Command *command, GateRuling *ret)
 {
+    if (!r->started) {
+        r->path_start = r->path_before = r->path;
+        r->started = true;
+    }
     TRY(look(r, command->text, &ret->judged));
     const Meaning *m = ret->judged->meaning;
 
@@ -286,6 +294,8 @@ void ruler_completed(void *ctx, const RowSource *source)
         r->transaction = true;
     if ((s->effects & (EFFECT_DDL | EFFECT_OPAQUE)) != 0)
         r->catalogue_stale = true;
+    if (s->kind == STATEMENT_RESET && text_eq_nocase(s->name, LIT("search_path")))
+        r->path = r->path_start;
     if (s->kind != STATEMENT_SET || !text_eq_nocase(s->name, LIT("search_path")))
         return;
     /* Judged before it was sent: a list of plain names. If it were not, nothing is known. */

@@ -36,6 +36,8 @@ typedef struct Ruler {
     const Protection *protection;
     /* Changing with the session. */
     SearchPath path, path_before; /* as the server has it; as it was when it was last ready */
+    SearchPath path_start;        /* what RESET brings back: as it was at the first command */
+    bool started;
     Buf purpose;
     Notices notices;
     bool transaction;     /* a transaction block is open, as far as the answers told */

@@ -9,11 +9,16 @@
 
 typedef struct Line {
     size_t pending;
+    bool busy;    /* the target has not answered all */
+    size_t skips; /* bytes at the front that the target would skip: an error came before them */
 } Line;
 
 static Err line_client(void *state, Wire *wire, Step *ret_step, Command *ret_command)
 {
     Line *line = state;
+
+    buf_consume(&wire->from_client, line->skips);
+    line->skips = 0;
     const Bytes in = buf_view(&wire->from_client);
     const size_t at = text_find(in, LIT("\n"));
 
@@ -47,8 +52,21 @@ static Err line_server(void *state, Wire *wire)
     return OK;
 }
 
+static Err line_quiet(void *state, Wire *wire, bool *ret_quiet)
+{
+    const Line *line = state;
+
+    (void)wire;
+    *ret_quiet = !line->busy;
+    return OK;
+}
+
 static const Proto LINE = {
-    .name = "line", .client = line_client, .settle = line_settle, .server = line_server
+    .name = "line",
+    .client = line_client,
+    .settle = line_settle,
+    .server = line_server,
+    .quiet = line_quiet,
 };
 
 /* --- stand-ins ---------------------------------------------------------------------------- */
@@ -188,6 +206,36 @@ static void a_held_command_that_is_refused_is_written_down_again(void)
     close_world(&w);
 }
 
+static void nobody_is_asked_before_the_target_has_answered(void)
+{
+    World w;
+
+    open_world(&w);
+    w.line.busy = true;
+    say(&w, "wait\n");
+    EXPECT(gate_client_spoke(&w.gate) == OK);
+    EXPECT(w.gate.wait == GATE_RUNS && w.asked == 0 && w.commands_written == 0);
+    w.line.busy = false;
+    EXPECT(gate_server_spoke(&w.gate) == OK);
+    EXPECT(w.gate.wait == GATE_WAITS_PERSON && w.asked == 1);
+    close_world(&w);
+}
+
+static void a_refusal_does_not_fall_on_the_next_command(void)
+{
+    World w;
+
+    open_world(&w);
+    say(&w, "new\nread\n");
+    EXPECT(gate_client_spoke(&w.gate) == OK);
+    EXPECT(w.gate.wait == GATE_WAITS_CATALOGUE);
+    w.line.skips = 4;
+    EXPECT(gate_refuse_held(&w.gate, &(Fault){ .fact = LIT("never\n") }, LIT("d-1")) == OK);
+    EXPECT(holds(&w.gate.wire.to_client, ""));
+    EXPECT(holds(&w.gate.wire.to_server, "read\n"));
+    close_world(&w);
+}
+
 static void an_unknown_name_parks_until_the_catalogue_was_read(void)
 {
     World w;
@@ -253,6 +301,8 @@ int main(void)
     TEST(a_denied_command_never_reaches_the_server);
     TEST(a_held_command_waits_and_so_does_what_follows);
     TEST(a_held_command_that_is_refused_is_written_down_again);
+    TEST(nobody_is_asked_before_the_target_has_answered);
+    TEST(a_refusal_does_not_fall_on_the_next_command);
     TEST(an_unknown_name_parks_until_the_catalogue_was_read);
     TEST(no_record_no_traffic);
     TEST(output_is_written_once_and_before_it_leaves);
