@@ -129,6 +129,7 @@ typedef struct Statement {
                        */
     Bytes value;
     bool set_local;
+    bool holds; /* DECLARE … WITH HOLD: the cursor outlives its transaction */
 } Statement;
 
 typedef struct Meaning {

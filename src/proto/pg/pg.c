@@ -16,10 +16,23 @@ void pg_done(Pg *pg)
 {
     if (pg->queue.ports == NULL)
         return; /* never began */
-    pg_queue_done(&pg->queue);
     pg_names_done(&pg->names);
+    pg_queue_done(&pg->queue);
     buf_done(&pg->values);
     buf_done(&pg->formats);
+}
+
+PgMark pg_mark(const Wire *wire)
+{
+    return (PgMark){ buf_len(&wire->to_server), buf_len(&wire->to_client) };
+}
+
+void pg_fail(Pg *pg, Wire *wire, PgMark mark)
+{
+    pg->phase = PG_ENDED;
+    pg->pending = 0;
+    buf_truncate(&wire->to_server, mark.to_server);
+    buf_truncate(&wire->to_client, mark.to_client);
 }
 
 static bool pg_kept(void *state, ReferKind kind, Bytes name, Bytes *ret_text)
@@ -35,7 +48,7 @@ static bool pg_kept(void *state, ReferKind kind, Bytes name, Bytes *ret_text)
         return true;
     }
     const PgRun *run = pg_portal(&pg->names, name);
-    if (kind != REFER_CURSOR || run == NULL)
+    if (kind != REFER_CURSOR || run == NULL || run->local)
         return false;
     *ret_text = pg_run_text(run);
     return ret_text->len > 0;

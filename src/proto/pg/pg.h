@@ -13,16 +13,20 @@
 typedef enum PgPhase {
     PG_TALKING,  /* any message of the table */
     PG_SKIPPING, /* after an error in the extended protocol: nothing until Sync */
-    PG_ENDED,    /* farewell was said; nothing more is read */
+    PG_ENDED,    /* an error, or farewell was said: nothing more is read */
     PG_PHASE_COUNT,
 } PgPhase;
 
 typedef struct Pg {
     PgPhase phase;
-    uint8_t status;  /* 'I', 'T', 'E': of the last ReadyForQuery that reached the client */
-    bool flush_sent; /* we asked the server to hurry, and it has not answered all yet */
-    bool unsynced;   /* something was sent since the last Sync or Query */
-    size_t pending;  /* size of the message that awaits settle(); 0: none */
+    uint8_t status;     /* 'I', 'T', 'E': of the last ReadyForQuery that reached the client */
+    bool flush_sent;    /* we asked the server to hurry, and it has not answered all yet */
+    bool unsynced;      /* something was sent since the last Sync or Query */
+    bool path_open;     /* a search_path was set and may yet be undone: only Sync may follow */
+    bool rolled_back;   /* the last COMMIT or ROLLBACK was a ROLLBACK */
+    uint64_t synced_at; /* queue sequence number of the last Sync or Query */
+    uint64_t runs;      /* Executes and Queries sent */
+    size_t pending;     /* size of the message that awaits settle(); 0: none */
     PgQueue queue;
     PgNames names;
     ProtoPorts ports;
@@ -45,6 +49,14 @@ Err pg_settle(void *state, Wire *wire, const Settlement *settlement) MUST_CHECK;
 Err pg_server(void *state, Wire *wire) MUST_CHECK;
 
 /* Shared between the two sides. */
+typedef struct PgMark {
+    size_t to_server, to_client;
+} PgMark;
+
+PgMark pg_mark(const Wire *wire);
+/* Errors are final: half a message that was written since `mark` is taken back, and no more is
+ * read or written. */
+void pg_fail(Pg *pg, Wire *wire, PgMark mark);
 Err pg_forward(Wire *wire, size_t size) MUST_CHECK; /* the message at the front, verbatim */
 /* Nothing is owed by the server, or it was asked to hurry. */
 Err pg_quiet(void *state, Wire *wire, bool *ret_quiet) MUST_CHECK;
@@ -53,6 +65,7 @@ Err pg_push(Pg *pg, PgExpect expect, PgRun *run, PgAwaited **ret) MUST_CHECK;
 /* Would running it make, replace or end prepared statements or cursors, or change what
  * names mean (search_path)? */
 bool pg_changes_names(const Meaning *meaning);
+bool pg_changes_path(const Meaning *meaning);
 /* The Execute at the front, once more ruled on; its rows are planned from `judged`. */
 Err pg_execute_again(Pg *pg, Wire *wire, Judged *judged) MUST_CHECK;
 /* Sends replies of LOCAL entries that have reached the head. */

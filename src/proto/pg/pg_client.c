@@ -40,6 +40,22 @@ Err pg_quiet(void *state, Wire *wire, bool *ret_quiet)
     return *ret_quiet ? OK : wait_for_server(pg, wire);
 }
 
+/* Behind a Sync that is not answered yet, what was given before it may not have come to be, and
+ * the server may hold an older text under the same name. */
+static bool unproven(const Pg *pg, bool confirmed, uint64_t seq)
+{
+    return !confirmed && seq < pg->synced_at;
+}
+
+/* Between a SET search_path and the end of its transaction nothing may be understood: the new
+ * path may be undone, or BEGIN may turn what went before into a part of a longer transaction. */
+static void require_sync(const Pg *pg, Command *c)
+{
+    if (pg->path_open && c->unsupported == NULL)
+        c->unsupported = "search_path was set in this pipeline: it has to end with Sync before the "
+                         "next statement";
+}
+
 static Err read_query(Reader *r, Command *c)
 {
     const Bytes body = r->rest;
@@ -146,7 +162,8 @@ static Err read_bind(Pg *pg, Reader *r, Command *c)
     if (c->result_format_count > 0)
         c->result_formats =
             (const uint16_t *)(const void *)buf_view(&pg->formats).ptr + parameter_formats;
-    if (name_in_doubt(pg, pg->portal, pg_portal(&pg->names, pg->portal)))
+    if (name_in_doubt(pg, pg->portal, pg_portal(&pg->names, pg->portal)) ||
+        (s != NULL && unproven(pg, s->confirmed, s->made_by)))
         return ERR_MORE;
     if (s == NULL)
         c->unsupported = "a prepared statement of this name is not known";
@@ -168,16 +185,26 @@ static Err read_execute(Pg *pg, Reader *r, Command *c)
         c->unsupported = "a portal or cursor of this name is not known";
     else
         c->text = pg_run_text(run);
-    return reader_at_end(r) ? OK : ERR_MALFORMED;
+    if (!reader_at_end(r))
+        return ERR_MALFORMED;
+    return run != NULL && unproven(pg, run->confirmed, run->bound_at) ? ERR_MORE : OK;
 }
 
 Err pg_push(Pg *pg, PgExpect expect, PgRun *run, PgAwaited **ret)
 {
-    if (expect != EXPECT_LOCAL) {
-        pg->unsynced = expect != EXPECT_SYNC && expect != EXPECT_QUERY;
-        pg->flush_sent = false;
-    }
-    return pg_queue_push(&pg->queue, expect, run, ret);
+    const bool ends = expect == EXPECT_SYNC || expect == EXPECT_QUERY;
+
+    TRY(pg_queue_push(&pg->queue, expect, run, ret));
+    if (expect == EXPECT_LOCAL)
+        return OK;
+    pg->unsynced = !ends;
+    pg->flush_sent = false;
+    if (ends)
+        pg->synced_at = (*ret)->seq;
+    if (ends && pg->path_open)
+        pg_queue_changes_names(&pg->queue, *ret);
+    pg->runs += expect == EXPECT_QUERY || expect == EXPECT_EXECUTE;
+    return OK;
 }
 
 static Err local_description(const Buf *column, bool row, Buf *out)
@@ -221,7 +248,7 @@ static Err describe(Pg *pg, Wire *wire, const PgFrame *frame)
         return pg_emit_locals(pg, wire);
     }
     if (run != NULL && run->judged != NULL)
-        run->described = true;
+        run->described_at = pg->runs + 1;
     TRY(pg_push(pg, EXPECT_DESCRIBE_PORTAL, run, &entry));
     return pg_forward(wire, frame->size);
 }
@@ -239,9 +266,13 @@ static Err close_name(Pg *pg, Wire *wire, const PgFrame *frame)
         return ERR_MALFORMED;
     TRY(pg_push(pg, EXPECT_CLOSE, NULL, &entry));
     entry->close_kind = kind;
-    entry->changes_names = name.len > 0;
-    pg->queue.changing_names += entry->changes_names;
     TRY(buf_append(&entry->name, name));
+    if (name.len > 0)
+        pg_queue_changes_names(&pg->queue, entry);
+    else if (kind == 'S') /* by the time it is answered, the unnamed one may be a new one */
+        pg_statement_remove(&pg->names, name);
+    else
+        pg_portal_remove(&pg->names, name);
     return pg_forward(wire, frame->size);
 }
 
@@ -271,15 +302,16 @@ static Err execute(Pg *pg, Wire *wire, PgRun *run)
         buf_consume(&wire->from_client, pg->pending);
         return pg_emit_locals(pg, wire);
     }
-    if (!run->described) {
+    /* Whatever ran since its Describe may have put another portal under this name. */
+    if (run->described_at != pg->runs + 1) {
         TRY(pg_push(pg, EXPECT_DESCRIBE_PORTAL, run, &entry));
         entry->swallow = true;
         TRY(pg_describe_portal(&wire->to_server, pg->portal));
-        run->described = true;
     }
     TRY(pg_push(pg, EXPECT_EXECUTE, run, &entry));
-    entry->changes_names = run->judged != NULL && pg_changes_names(run->judged->meaning);
-    pg->queue.changing_names += entry->changes_names;
+    if (run->judged != NULL && pg_changes_names(run->judged->meaning))
+        pg_queue_changes_names(&pg->queue, entry);
+    pg->path_open = pg->path_open || (run->judged != NULL && pg_changes_path(run->judged->meaning));
     run->started = true;
     return pg_forward(wire, pg->pending);
 }
@@ -293,17 +325,41 @@ Err pg_execute_again(Pg *pg, Wire *wire, Judged *judged)
     return execute(pg, wire, run);
 }
 
+/* SET search_path is ruled on once more: a transaction may have begun since its Bind. */
+static bool runs_as_bound(const PgRun *run)
+{
+    return run->from_wire && !run->started &&
+           (run->judged == NULL || !pg_changes_path(run->judged->meaning));
+}
+
 static Err on_execute(Pg *pg, Wire *wire, Reader *r, Step *ret_step, Command *ret_command)
 {
     TRY(read_execute(pg, r, ret_command));
     PgRun *run = pg_portal(&pg->names, pg->portal);
 
-    if (run != NULL && run->from_wire && !run->started) {
+    require_sync(pg, ret_command);
+    if (run != NULL && ret_command->unsupported == NULL && runs_as_bound(run)) {
         const Err err = execute(pg, wire, run);
         pg->pending = 0;
         return err;
     }
     *ret_step = STEP_COMMAND;
+    return OK;
+}
+
+static Err read_command(Pg *pg, Reader *r, PgClientAct act, Command *ret_command)
+{
+    if (act == CLIENT_PARSE)
+        return read_parse(pg, r, ret_command);
+    if (act == CLIENT_BIND)
+        return read_bind(pg, r, ret_command);
+    /* Were an error among the answers to come, the server would skip this one too. */
+    if (pg->unsynced && pg->queue.count > 0)
+        return ERR_MORE;
+    if (act == CLIENT_QUERY)
+        return read_query(r, ret_command);
+    *ret_command =
+        (Command){ .kind = COMMAND_STATEMENT, .unsupported = "FunctionCall is not available" };
     return OK;
 }
 
@@ -319,21 +375,15 @@ static Err on_message(Pg *pg, Wire *wire, const PgFrame *frame, Step *ret_step,
     *ret_step = STEP_IDLE;
     switch (act) {
     case CLIENT_QUERY:
-        *ret_step = STEP_COMMAND;
-        return read_query(&r, ret_command);
     case CLIENT_PARSE:
-        *ret_step = STEP_COMMAND;
-        return read_parse(pg, &r, ret_command);
     case CLIENT_BIND:
-        *ret_step = STEP_COMMAND;
-        return read_bind(pg, &r, ret_command);
-    case CLIENT_EXECUTE:
-        return on_execute(pg, wire, &r, ret_step, ret_command);
     case CLIENT_CALL:
         *ret_step = STEP_COMMAND;
-        *ret_command =
-            (Command){ .kind = COMMAND_STATEMENT, .unsupported = "FunctionCall is not available" };
+        TRY(read_command(pg, &r, act, ret_command));
+        require_sync(pg, ret_command);
         return OK;
+    case CLIENT_EXECUTE:
+        return on_execute(pg, wire, &r, ret_step, ret_command);
     case CLIENT_TERMINATE:
         *ret_step = STEP_END;
         return OK;
@@ -361,30 +411,44 @@ static Err on_message(Pg *pg, Wire *wire, const PgFrame *frame, Step *ret_step,
 
 static bool must_wait(const Pg *pg)
 {
-    return pg->queue.changing_names > 0 || pg->queue.count + 4 > PG_QUEUE_MAX;
+    return pg->queue.changing_names > 0 || pg->queue.count + 4 > PG_QUEUE_MAX ||
+           pg->queue.text_bytes > PG_QUEUE_TEXT_MAX;
+}
+
+/* ERR_MORE: nothing to do before more bytes come, from the client or from the server. */
+static Err next_message(Pg *pg, Wire *wire, Step *ret_step, Command *ret_command)
+{
+    PgFrame frame;
+
+    if (must_wait(pg)) {
+        TRY(wait_for_server(pg, wire));
+        return ERR_MORE;
+    }
+    Err err = pg_frame_next(buf_view(&wire->from_client), PG_TAGGED, LIMIT_CLIENT_MESSAGE, &frame);
+    if (err == ERR_MORE && frame.size > wire->from_client.max)
+        return ERR_LIMIT; /* it will never be here whole */
+    TRY(err);
+    err = on_message(pg, wire, &frame, ret_step, ret_command);
+    if (err != ERR_MORE)
+        return err;
+    *ret_step = STEP_IDLE;
+    pg->pending = 0;
+    TRY(wait_for_server(pg, wire));
+    return ERR_MORE;
 }
 
 Err pg_client(void *state, Wire *wire, Step *ret_step, Command *ret_command)
 {
     Pg *pg = state;
+    Err err = OK;
 
     *ret_step = STEP_IDLE;
-    while (pg->phase != PG_ENDED && *ret_step == STEP_IDLE) {
-        PgFrame frame;
+    while (err == OK && pg->phase != PG_ENDED && *ret_step == STEP_IDLE) {
+        const PgMark mark = pg_mark(wire);
 
-        if (must_wait(pg))
-            return wait_for_server(pg, wire);
-        Err err =
-            pg_frame_next(buf_view(&wire->from_client), PG_TAGGED, LIMIT_CLIENT_MESSAGE, &frame);
-        if (err == ERR_MORE)
-            return OK;
-        TRY(err);
-        err = on_message(pg, wire, &frame, ret_step, ret_command);
-        if (err == ERR_MORE) {
-            *ret_step = STEP_IDLE;
-            return wait_for_server(pg, wire);
-        }
-        TRY(err);
+        err = next_message(pg, wire, ret_step, ret_command);
+        if (err != OK && err != ERR_MORE)
+            pg_fail(pg, wire, mark);
     }
-    return OK;
+    return err == ERR_MORE ? OK : err;
 }

@@ -43,6 +43,7 @@ static Err take_statement(PgNames *n, PgStatement **ret)
 
 static void give_statement(PgNames *n, PgStatement *s)
 {
+    n->text_bytes -= buf_len(&s->text);
     buf_release(&s->text);
     buf_release(&s->types);
     buf_release(&s->local_column);
@@ -63,11 +64,16 @@ Err pg_statement_put(PgNames *n, Bytes name, Bytes text, PgStatement **ret)
             return err;
         }
     }
+    n->text_bytes -= buf_len(&s->text);
     buf_truncate(&s->text, 0);
     buf_truncate(&s->types, 0);
     buf_truncate(&s->local_column, 0);
     s->local = false;
+    s->confirmed = true;
+    if (text.len > PG_NAMES_TEXT_MAX - n->text_bytes)
+        return ERR_LIMIT;
     TRY(buf_append(&s->text, text));
+    n->text_bytes += text.len;
     *ret = s;
     return OK;
 }
@@ -95,19 +101,33 @@ PgRun *pg_portal(const PgNames *n, Bytes name)
     return map_get(&n->portals, name);
 }
 
+static void drop_portal(PgNames *n, PgRun *run)
+{
+    if (run == NULL)
+        return;
+    n->text_bytes -= run->named_bytes;
+    run->named_bytes = 0;
+    pg_run_drop(n->queue, run);
+}
+
 Err pg_portal_put(PgNames *n, Bytes name, PgRun *run)
 {
+    const size_t bytes = pg_run_text(run).len;
     void *old = NULL;
 
+    if (bytes > PG_NAMES_TEXT_MAX - n->text_bytes)
+        return ERR_LIMIT;
     TRY(map_put(&n->portals, name, run, &old));
+    run->named_bytes = bytes;
+    n->text_bytes += bytes;
     pg_run_keep(run);
-    pg_run_drop(n->queue, old);
+    drop_portal(n, old);
     return OK;
 }
 
 void pg_portal_remove(PgNames *n, Bytes name)
 {
-    pg_run_drop(n->queue, map_remove(&n->portals, name));
+    drop_portal(n, map_remove(&n->portals, name));
 }
 
 void pg_portals_clear(PgNames *n)
@@ -116,31 +136,32 @@ void pg_portals_clear(PgNames *n)
     void *run;
 
     while (map_next(&n->portals, &at, NULL, &run))
-        pg_run_drop(n->queue, run);
+        drop_portal(n, run);
     map_done(&n->portals);
 }
 
 /* One pass finds one, since removal ends a walk; sessions have a handful of portals. */
-static bool find_ended(const PgNames *n, uint64_t seq, Bytes *ret_name)
+static bool find_ended(const PgNames *n, uint64_t seq, bool committed, Bytes *ret_name)
 {
     size_t at = 0;
     void *value;
 
     while (map_next(&n->portals, &at, ret_name, &value)) {
-        const PgRun *run = value;
+        PgRun *run = value;
 
-        if (run->from_wire && run->bound_at < seq)
+        if (run->bound_at > seq)
+            continue;
+        run->kept = run->kept || (run->holds && committed);
+        if (!run->kept)
             return true;
     }
     return false;
 }
 
-void pg_portals_end(PgNames *n, uint64_t seq)
+void pg_portals_end(PgNames *n, uint64_t seq, bool committed)
 {
     Bytes name;
 
-    while (find_ended(n, seq, &name)) {
-        pg_run_drop(n->queue, map_get(&n->portals, name));
-        (void)map_remove(&n->portals, name);
-    }
+    while (find_ended(n, seq, committed, &name))
+        pg_portal_remove(n, name);
 }

@@ -2,7 +2,11 @@
  *
  * SQL-level PREPARE and wire-level Parse share one namespace, and so do DECLARE and Bind
  * (https://www.postgresql.org/docs/15/protocol-flow.html, extended query). A portal outlives
- * its statement. What is here is what the server has, or will have when it has answered. */
+ * its statement. What is here is what the server has, or will have when it has answered.
+ *
+ * A name given by a message that is not answered yet is not `confirmed`. Messages behind it and
+ * before the next Sync share its fate; behind that Sync, the server may have skipped it and still
+ * hold an older text under the same name, so there nothing is looked up before the answer. */
 #ifndef PROTO_PG_PG_NAMES_H
 #define PROTO_PG_PG_NAMES_H
 
@@ -11,17 +15,22 @@
 
 typedef struct PgStatement {
     Buf text;
-    Buf types; /* uint32_t each, host order: parameter types given in Parse; 0: not said */
+    Buf types;        /* uint32_t each, host order: parameter types given in Parse; 0: not said */
+    bool confirmed;   /* the server has said that it exists */
+    uint64_t made_by; /* not confirmed: queue sequence number of its Parse */
     bool local;
     bool local_row;
     Buf local_column;
     struct PgStatement *next_free;
 } PgStatement;
 
+enum { PG_NAMES_TEXT_MAX = 64 << 20 };
+
 typedef struct PgNames {
     Map statements; /* PgStatement */
     Map portals;    /* PgRun, one reference each */
     PgStatement *free_statements;
+    size_t text_bytes; /* of all that is named, at most PG_NAMES_TEXT_MAX */
     PgQueue *queue;
 } PgNames;
 
@@ -39,7 +48,8 @@ PgRun *pg_portal(const PgNames *n, Bytes name); /* NULL: none */
 Err pg_portal_put(PgNames *n, Bytes name, PgRun *run) MUST_CHECK;
 void pg_portal_remove(PgNames *n, Bytes name);
 void pg_portals_clear(PgNames *n);
-/* The transaction ended: portals bound before `seq` on the wire are gone. */
-void pg_portals_end(PgNames *n, uint64_t seq);
+/* The transaction ended with message `seq`: portals made up to there are gone, but for those WITH
+ * HOLD that it or an earlier one `committed`. */
+void pg_portals_end(PgNames *n, uint64_t seq, bool committed);
 
 #endif

@@ -15,6 +15,9 @@ void pg_queue_done(PgQueue *q)
 {
     while (q->count > 0)
         pg_queue_pop(q);
+    for (PgRun *run = q->free_runs; run != NULL; run = run->next_free)
+        buf_done(&run->shape);
+    q->free_runs = NULL;
 }
 
 PgAwaited *pg_queue_at(const PgQueue *q, size_t index)
@@ -55,8 +58,11 @@ Err pg_queue_push(PgQueue *q, PgExpect expect, PgRun *run, PgAwaited **ret)
     *entry = (PgAwaited){ .expect = expect, .seq = q->next_seq++, .run = run };
     buf_init(&entry->reply, LIMIT_BIND_VALUES * sizeof(uint32_t));
     buf_init(&entry->name, LIMIT_STARTUP);
-    if (run != NULL)
+    if (run != NULL) {
         pg_run_keep(run);
+        entry->text_bytes = pg_run_text(run).len;
+        q->text_bytes += entry->text_bytes;
+    }
     *ret = entry;
     return OK;
 }
@@ -66,11 +72,18 @@ void pg_queue_pop(PgQueue *q)
     PgAwaited *entry = pg_queue_at(q, 0);
 
     q->changing_names -= entry->changes_names;
+    q->text_bytes -= entry->text_bytes;
     pg_run_drop(q, entry->run);
     buf_done(&entry->reply);
     buf_done(&entry->name);
     q->head = (q->head + 1) % q->cap;
     q->count--;
+}
+
+void pg_queue_changes_names(PgQueue *q, PgAwaited *entry)
+{
+    q->changing_names += !entry->changes_names;
+    entry->changes_names = true;
 }
 
 Err pg_run_new(PgQueue *q, Judged *judged, PgRun **ret)

@@ -38,15 +38,19 @@ typedef struct PgRun {
     size_t refs;
     struct PgRun *next_free;
     Judged *judged;
-    uint32_t statement; /* Query: which of the batch is answering */
-    bool described;     /* a Describe of this portal was sent since its Bind */
-    bool started;       /* an Execute was sent */
-    bool has_shape;     /* a RowDescription of this very portal came */
-    bool from_wire;     /* made by Bind, not by DECLARE: dies with its transaction */
-    uint64_t bound_at;  /* queue sequence number of its Bind */
-    Buf shape;          /* PgShapeColumn each */
-    Buf kept_text;      /* of a cursor made by DECLARE; of a PARSE with on_success */
-    bool local;         /* the gateway answers */
+    uint32_t statement;    /* Query: which of the batch is answering */
+    uint64_t described_at; /* Pg.runs + 1 when a Describe of this portal was last sent; 0: never */
+    bool started;          /* an Execute was sent */
+    bool has_shape;        /* a RowDescription of this very portal came */
+    bool from_wire;        /* made by Bind, not by DECLARE */
+    bool confirmed;        /* the server has said that it exists */
+    bool holds;            /* DECLARE … WITH HOLD: outlives its transaction, if that commits */
+    bool kept;             /* its transaction has committed */
+    size_t named_bytes;    /* of its text, counted in PgNames.text_bytes */
+    uint64_t bound_at;     /* queue sequence number of its Bind or DECLARE */
+    Buf shape;             /* PgShapeColumn each */
+    Buf kept_text;         /* of a cursor made by DECLARE; of a PARSE with on_success */
+    bool local;            /* the gateway answers */
     bool local_row;
     Buf local_tag, local_column, local_value;
     Receipt receipt;
@@ -60,6 +64,8 @@ typedef struct PgAwaited {
     bool changes_names; /* prepared statements or cursors may change when it completes */
     bool on_success;    /* PARSE, BIND of a name that existed: the name is given when it succeeds */
     bool ready;         /* LOCAL: ReadyForQuery follows the reply */
+    bool failed;        /* its error has come: only ReadyForQuery may follow */
+    size_t text_bytes;  /* of what it runs, counted in PgQueue.text_bytes */
     PgRun *run;         /* kept; may be NULL */
     /* LOCAL: messages; stand_in: the error in place of the server's; PARSE with on_success:
      * the parameter types (its text is the run's kept_text) */
@@ -68,25 +74,31 @@ typedef struct PgAwaited {
     uint8_t close_kind; /* CLOSE: 'S' or 'P' */
 } PgAwaited;
 
-enum { PG_QUEUE_MAX = 1024 };
+enum {
+    PG_QUEUE_MAX = 1024,
+    PG_QUEUE_TEXT_MAX = 4 << 20, /* of texts in flight: each may be understood anew */
+};
 
 typedef struct PgQueue {
     PgAwaited *ring;
     size_t head, count, cap;
     uint64_t next_seq;
     size_t changing_names; /* entries with changes_names */
+    size_t text_bytes;     /* of what is in flight */
     PgRun *free_runs;
     Arena *arena;
     const ProtoPorts *ports;
 } PgQueue;
 
 void pg_queue_init(PgQueue *q, Arena *arena, const ProtoPorts *ports);
-void pg_queue_done(PgQueue *q); /* drops what entries keep */
+void pg_queue_done(PgQueue *q); /* drops what entries keep; after whoever else keeps runs */
 /* *ret is valid until the next push. ERR_LIMIT: full. */
 Err pg_queue_push(PgQueue *q, PgExpect expect, PgRun *run, PgAwaited **ret) MUST_CHECK;
 PgAwaited *pg_queue_head(const PgQueue *q);             /* NULL: nothing is owed */
 PgAwaited *pg_queue_at(const PgQueue *q, size_t index); /* 0: the head */
 void pg_queue_pop(PgQueue *q);
+/* Names may change when it completes: nothing is looked up before. */
+void pg_queue_changes_names(PgQueue *q, PgAwaited *entry);
 
 /* A fresh run with one reference; keeps `judged`, which may be NULL. */
 Err pg_run_new(PgQueue *q, Judged *judged, PgRun **ret) MUST_CHECK;

@@ -76,6 +76,7 @@ static Err write_columns(const Bytes body, const WireColumn *columns, const Colu
 
 static Err keep_shape(PgRun *run, const WireColumn *columns, const ColumnMask *masks, size_t count)
 {
+    run->has_shape = false;
     buf_truncate(&run->shape, 0);
     for (size_t i = 0; i < count; i++) {
         const PgShapeColumn c = {
@@ -116,6 +117,8 @@ static Err put_cell(Pg *pg, const PgShapeColumn *column, Bytes value, Buf *out)
     const size_t at = buf_len(out);
     bool is_null = false;
 
+    if (column->mask.method == MASK_WITHHOLD)
+        return ERR_REFUSED; /* a forgotten mask */
     TRY(buf_u32(out, 0));
     TRY(pg->ports.mask(pg->ports.ctx, &cell, out, &is_null));
     const uint32_t len = is_null ? UINT32_MAX : (uint32_t)(buf_len(out) - at - 4);
@@ -173,5 +176,6 @@ Err pg_rows_row(Pg *pg, PgRun *run, Bytes body, Buf *out)
     }
     pg_close(out, mark);
     run->receipt.rows++;
+    run->receipt.bytes += buf_len(out) - start;
     return OK;
 }

@@ -23,7 +23,7 @@ static void done(Pg *pg, PgRun *run, Bytes tag, bool failed)
 
 /* --- names that came or went with a completed statement ---------------------------- */
 
-static Err declare(Pg *pg, const Statement *s)
+static Err declare(Pg *pg, const Statement *s, uint64_t seq)
 {
     PgStatement *statement;
     PgRun *cursor;
@@ -31,6 +31,9 @@ static Err declare(Pg *pg, const Statement *s)
     if (s->kind == STATEMENT_PREPARE)
         return pg_statement_put(&pg->names, s->name, s->inner, &statement);
     TRY(pg_run_new(&pg->queue, NULL, &cursor));
+    cursor->confirmed = true;
+    cursor->bound_at = seq;
+    cursor->holds = s->holds;
     Err err = buf_append(&cursor->kept_text, s->inner);
     if (err == OK)
         err = pg_portal_put(&pg->names, s->name, cursor);
@@ -43,6 +46,8 @@ static void end_names(Pg *pg, const Statement *s)
     const bool all = text_eq(s->name, LIT("all")) || s->name.len == 0;
 
     if (s->kind == STATEMENT_DISCARD) {
+        if (!all)
+            return; /* PLANS, SEQUENCES, TEMP: no names */
         pg_statements_clear(&pg->names);
         pg_portals_clear(&pg->names);
     } else if (s->kind == STATEMENT_DEALLOCATE) {
@@ -57,8 +62,12 @@ static void end_names(Pg *pg, const Statement *s)
     }
 }
 
-static Err completed(Pg *pg, PgRun *run)
+static Err completed(Pg *pg, const PgAwaited *e, Bytes tag)
 {
+    PgRun *run = e->run;
+
+    if (text_eq(tag, LIT("COMMIT")) || text_eq(tag, LIT("ROLLBACK")))
+        pg->rolled_back = tag.ptr[0] == 'R'; /* ROLLBACK TO says the same; a COMMIT follows */
     if (run->judged == NULL || run->statement >= run->judged->meaning->statement_count)
         return OK;
     const Statement *s = &run->judged->meaning->statements[run->statement];
@@ -66,7 +75,7 @@ static Err completed(Pg *pg, PgRun *run)
 
     pg->ports.completed(pg->ports.ctx, &source);
     if (s->kind == STATEMENT_PREPARE || s->kind == STATEMENT_DECLARE)
-        return declare(pg, s);
+        return declare(pg, s, e->seq);
     if (s->kind == STATEMENT_DEALLOCATE || s->kind == STATEMENT_CLOSE ||
         s->kind == STATEMENT_DISCARD)
         end_names(pg, s);
@@ -80,7 +89,8 @@ static void undo(Pg *pg, const PgAwaited *e)
 {
     if (e->on_success || e->stand_in)
         return;
-    if (e->expect == EXPECT_PARSE)
+    const PgStatement *s = pg_statement(&pg->names, buf_view(&e->name));
+    if (e->expect == EXPECT_PARSE && s != NULL && !s->confirmed && s->made_by == e->seq)
         pg_statement_remove(&pg->names, buf_view(&e->name));
     if (e->expect == EXPECT_BIND && pg_portal(&pg->names, buf_view(&e->name)) == e->run)
         pg_portal_remove(&pg->names, buf_view(&e->name));
@@ -91,6 +101,8 @@ static Err succeeded(Pg *pg, PgAwaited *e)
     PgStatement *s;
 
     if (e->expect == EXPECT_CLOSE) {
+        if (buf_len(&e->name) == 0)
+            return OK; /* gone since it was sent */
         if (e->close_kind == 'S')
             pg_statement_remove(&pg->names, buf_view(&e->name));
         else
@@ -99,8 +111,14 @@ static Err succeeded(Pg *pg, PgAwaited *e)
     }
     if (e->stand_in)
         return ERR_MALFORMED; /* what must fail has not: the target is not what it seems */
-    if (!e->on_success)
+    if (e->expect == EXPECT_BIND)
+        e->run->confirmed = true;
+    if (!e->on_success) {
+        s = pg_statement(&pg->names, buf_view(&e->name));
+        if (e->expect == EXPECT_PARSE && s != NULL && s->made_by == e->seq)
+            s->confirmed = true;
         return OK;
+    }
     if (e->expect == EXPECT_BIND)
         return pg_portal_put(&pg->names, buf_view(&e->name), e->run);
     TRY(pg_statement_put(&pg->names, buf_view(&e->name), buf_view(&e->run->kept_text), &s));
@@ -123,12 +141,13 @@ static Err on_error(Pg *pg, Wire *wire, PgAwaited *e, const PgFrame *frame)
 {
     Bytes state = { 0 };
 
-    if (e->stand_in)
+    if (e->stand_in && !e->failed)
         TRY(buf_append(&wire->to_client, buf_view(&e->reply)));
     else
         TRY(pg_scrub('E', frame->body, pg->phi, &wire->to_client, &state));
     done(pg, e->run, state, true);
     pg->failed = true;
+    e->failed = true;
     if (e->expect == EXPECT_QUERY || e->expect == EXPECT_SYNC)
         return OK; /* ReadyForQuery follows */
     undo(pg, e);
@@ -190,7 +209,7 @@ static Err on_complete(Pg *pg, Wire *wire, PgAwaited *e, const PgFrame *frame)
     TRY(tell(pg, wire));
     TRY(buf_append(&wire->to_client, frame->whole));
     if (frame->tag == 'C')
-        TRY(completed(pg, e->run));
+        TRY(completed(pg, e, tag));
     done(pg, e->run, tag, false);
     if (e->expect == EXPECT_QUERY) {
         e->run->has_shape = false;
@@ -205,11 +224,17 @@ static Err on_ready(Pg *pg, Wire *wire, const PgAwaited *e, const PgFrame *frame
 {
     if (frame->body.len != 1)
         return ERR_MALFORMED;
+    if (e->stand_in && !e->failed)
+        return ERR_MALFORMED; /* what must fail has not */
     pg->status = frame->body.ptr[0];
     if (pg->status != 'I' && pg->status != 'T' && pg->status != 'E')
         return ERR_MALFORMED;
     if (pg->status == 'I')
-        pg_portals_end(&pg->names, e->seq);
+        pg_portals_end(&pg->names, e->seq, !pg->failed && !pg->rolled_back);
+    if (pg->status == 'I')
+        pg->rolled_back = false;
+    if (e->changes_names)
+        pg->path_open = false;
     pg->ports.ready(pg->ports.ctx, pg->status != 'I', pg->failed);
     pg->failed = false;
     TRY(buf_append(&wire->to_client, frame->whole));
@@ -217,15 +242,32 @@ static Err on_ready(Pg *pg, Wire *wire, const PgAwaited *e, const PgFrame *frame
     return OK;
 }
 
+/* ParameterDescription: a count, and as many type oids. */
+static Err check_parameters(Bytes body)
+{
+    Reader r = reader_of(body);
+    uint16_t count;
+    Bytes types;
+
+    TRY(reader_u16(&r, &count));
+    TRY(reader_bytes(&r, (size_t)count * sizeof(uint32_t), &types));
+    return reader_at_end(&r) ? OK : ERR_MALFORMED;
+}
+
 static Err on_answer(Pg *pg, Wire *wire, PgAwaited *e, const PgFrame *frame)
 {
+    if (e->failed && frame->tag != 'Z' && frame->tag != 'E')
+        return ERR_MALFORMED;
     switch (pg_server_act(e->expect, frame->tag)) {
     case SERVER_STEP:
+        TRY(check_parameters(frame->body));
         return buf_append(&wire->to_client, frame->whole);
     case SERVER_DONE:
         if (frame->tag != 'n' && frame->body.len != 0)
             return ERR_MALFORMED;
         TRY(succeeded(pg, e));
+        if (frame->tag == 'n' && e->run != NULL)
+            e->run->has_shape = false;
         if (!e->swallow)
             TRY(buf_append(&wire->to_client, frame->whole));
         pg_queue_pop(&pg->queue);
@@ -308,22 +350,34 @@ static Err on_frame(Pg *pg, Wire *wire, const PgFrame *frame)
                              : ERR_MALFORMED;
 }
 
+/* ERR_MORE: no whole message. */
+static Err next_answer(Pg *pg, Wire *wire)
+{
+    PgFrame frame;
+    const Err err = pg_frame_next(buf_view(&wire->from_server), PG_TAGGED, LIMIT_ROW, &frame);
+
+    if (err == ERR_MORE && frame.size > wire->from_server.max)
+        return ERR_LIMIT; /* it will never be here whole */
+    TRY(err);
+    TRY(on_frame(pg, wire, &frame));
+    buf_consume(&wire->from_server, frame.size);
+    TRY(pg_emit_locals(pg, wire));
+    if (pg->queue.count == 0)
+        pg->flush_sent = false;
+    return OK;
+}
+
 Err pg_server(void *state, Wire *wire)
 {
     Pg *pg = state;
+    Err err = OK;
 
-    while (pg->phase != PG_ENDED) {
-        PgFrame frame;
-        const Err err = pg_frame_next(buf_view(&wire->from_server), PG_TAGGED, LIMIT_ROW, &frame);
+    while (err == OK && pg->phase != PG_ENDED) {
+        const PgMark mark = pg_mark(wire);
 
-        if (err == ERR_MORE)
-            return OK;
-        TRY(err);
-        TRY(on_frame(pg, wire, &frame));
-        buf_consume(&wire->from_server, frame.size);
-        TRY(pg_emit_locals(pg, wire));
-        if (pg->queue.count == 0)
-            pg->flush_sent = false;
+        err = next_answer(pg, wire);
+        if (err != OK && err != ERR_MORE)
+            pg_fail(pg, wire, mark);
     }
-    return OK;
+    return err == ERR_MORE ? OK : err;
 }

@@ -15,9 +15,21 @@
 static const Bytes STAND_IN_TEXT = LIT_INIT("chaperone refused");
 static const Bytes STAND_IN_NAME = LIT_INIT("chaperone refused");
 
+bool pg_changes_path(const Meaning *meaning)
+{
+    for (size_t i = 0; i < meaning->statement_count; i++) {
+        const Statement *s = &meaning->statements[i];
+
+        if ((s->kind == STATEMENT_SET || s->kind == STATEMENT_RESET) &&
+            (text_eq_nocase(s->name, LIT("search_path")) || text_eq(s->name, LIT("all"))))
+            return true;
+    }
+    return false;
+}
+
 bool pg_changes_names(const Meaning *meaning)
 {
-    if ((meaning->effects & (EFFECT_DDL | EFFECT_OPAQUE)) != 0)
+    if (pg_changes_path(meaning) || (meaning->effects & (EFFECT_DDL | EFFECT_OPAQUE)) != 0)
         return true;
     for (size_t i = 0; i < meaning->statement_count; i++) {
         switch (meaning->statements[i].kind) {
@@ -29,9 +41,6 @@ bool pg_changes_names(const Meaning *meaning)
             return true;
         case STATEMENT_SET:
         case STATEMENT_RESET:
-            if (text_eq_nocase(meaning->statements[i].name, LIT("search_path")))
-                return true;
-            break;
         case STATEMENT_OTHER:
         case STATEMENT_SELECT:
         case STATEMENT_INSERT:
@@ -78,7 +87,7 @@ Err pg_emit_locals(Pg *pg, Wire *wire)
 static Err refuse(Pg *pg, Wire *wire, const Settlement *s)
 {
     const bool simple = is_simple(pg->tag);
-    const bool alone = simple && pg->status == 'I' && pg->queue.count == 0;
+    const bool alone = simple && pg->status == 'I' && pg->queue.count == 0 && !pg->unsynced;
     PgAwaited *entry;
 
     if (alone) {
@@ -99,28 +108,40 @@ static Err refuse(Pg *pg, Wire *wire, const Settlement *s)
     return pg_emit_locals(pg, wire);
 }
 
+/* A Query ends the implicit transaction of what was sent before it. Where there is one, a Sync
+ * goes in its place, and the server's ReadyForQuery is the client's. */
+static Err query_local(Pg *pg, Wire *wire, const LocalAnswer *local)
+{
+    PgAwaited *entry;
+
+    TRY(pg_push(pg, EXPECT_LOCAL, NULL, &entry));
+    entry->ready = !pg->unsynced;
+    if (local->has_row) {
+        TRY(pg_text_columns(&entry->reply, &local->column, 1));
+        TRY(pg_text_row(&entry->reply, &local->value, 1));
+    }
+    TRY(pg_complete(&entry->reply, local->tag));
+    if (pg->unsynced) {
+        TRY(pg_push(pg, EXPECT_SYNC, NULL, &entry));
+        TRY(pg_message(&wire->to_server, 'S', (Bytes){ 0 }));
+    }
+    buf_consume(&wire->from_client, pg->pending);
+    return pg_emit_locals(pg, wire);
+}
+
 static Err query(Pg *pg, Wire *wire, const Settlement *s)
 {
     PgAwaited *entry;
     PgRun *run;
 
-    if (s->local != NULL) {
-        TRY(pg_push(pg, EXPECT_LOCAL, NULL, &entry));
-        entry->ready = true;
-        if (s->local->has_row) {
-            TRY(pg_text_columns(&entry->reply, &s->local->column, 1));
-            TRY(pg_text_row(&entry->reply, &s->local->value, 1));
-        }
-        TRY(pg_complete(&entry->reply, s->local->tag));
-        buf_consume(&wire->from_client, pg->pending);
-        return pg_emit_locals(pg, wire);
-    }
+    if (s->local != NULL)
+        return query_local(pg, wire, s->local);
     TRY(pg_run_new(&pg->queue, s->judged, &run));
     const Err err = pg_push(pg, EXPECT_QUERY, run, &entry);
     pg_run_drop(&pg->queue, run);
     TRY(err);
-    entry->changes_names = pg_changes_names(s->judged->meaning);
-    pg->queue.changing_names += entry->changes_names;
+    if (pg_changes_names(s->judged->meaning))
+        pg_queue_changes_names(&pg->queue, entry);
     /* "The unnamed prepared statement is likewise destroyed by a Query" (protocol-flow). */
     pg_statement_remove(&pg->names, (Bytes){ 0 });
     pg_portal_remove(&pg->names, (Bytes){ 0 });
@@ -150,20 +171,34 @@ static Err name_statement(Pg *pg, Wire *wire, PgAwaited *entry)
 
     if (pg->statement.len > 0 && pg_statement(&pg->names, pg->statement) != NULL) {
         entry->on_success = true;
-        entry->changes_names = true;
-        pg->queue.changing_names++;
+        pg_queue_changes_names(&pg->queue, entry);
         TRY(buf_append(&entry->run->kept_text, pg->text));
         return copy_types(pg, wire, &entry->reply);
     }
     TRY(pg_statement_put(&pg->names, pg->statement, pg->text, &statement));
+    statement->confirmed = false;
+    statement->made_by = entry->seq;
     return copy_types(pg, wire, &statement->types);
+}
+
+/* What the server would say of a name that is taken, or of one that it never had. */
+static Err refuse_name(Pg *pg, Wire *wire, const Settlement *s, const char *why)
+{
+    const Verdict no = { .ruling = RULING_DENY,
+                         .rule = LIT("protocol"),
+                         .fault = { .code = CHP_5501, .fact = text_of(why) } };
+
+    return refuse(pg, wire, &(Settlement){ .verdict = &no, .decision = s->decision });
 }
 
 static Err local_statement(Pg *pg, Wire *wire, const Settlement *s)
 {
+    const PgStatement *known = pg_statement(&pg->names, pg->statement);
     PgStatement *statement;
     PgAwaited *entry;
 
+    if (pg->statement.len > 0 && known != NULL && !known->local)
+        return refuse_name(pg, wire, s, "a prepared statement of this name exists");
     TRY(pg_statement_put(&pg->names, pg->statement, pg->text, &statement));
     statement->local = true;
     statement->local_row = s->local->has_row;
@@ -192,8 +227,11 @@ static Err parse(Pg *pg, Wire *wire, const Settlement *s)
 
 static Err bind_local(Pg *pg, Wire *wire, const Settlement *s, PgRun *run)
 {
+    const PgRun *known = pg_portal(&pg->names, pg->portal);
     PgAwaited *entry;
 
+    if (pg->portal.len > 0 && known != NULL && !known->local)
+        return refuse_name(pg, wire, s, "a portal or cursor of this name exists");
     run->local = true;
     run->local_row = s->local->has_row;
     TRY(buf_append(&run->local_tag, s->local->tag));
@@ -201,6 +239,7 @@ static Err bind_local(Pg *pg, Wire *wire, const Settlement *s, PgRun *run)
     TRY(buf_append(&run->local_value, s->local->value));
     TRY(pg_push(pg, EXPECT_LOCAL, NULL, &entry));
     run->bound_at = entry->seq;
+    run->confirmed = true;
     TRY(pg_message(&entry->reply, '2', (Bytes){ 0 }));
     TRY(pg_portal_put(&pg->names, pg->portal, run));
     buf_consume(&wire->from_client, pg->pending);
@@ -209,18 +248,20 @@ static Err bind_local(Pg *pg, Wire *wire, const Settlement *s, PgRun *run)
 
 static Err bind_run(Pg *pg, Wire *wire, const Settlement *s, PgRun *run)
 {
+    const PgStatement *statement = pg_statement(&pg->names, pg->statement);
     PgAwaited *entry;
 
     run->from_wire = true;
     if (s->local != NULL)
         return bind_local(pg, wire, s, run);
+    if (statement == NULL || statement->local)
+        return refuse_name(pg, wire, s, "the target has no prepared statement of this name");
     TRY(pg_push(pg, EXPECT_BIND, run, &entry));
     run->bound_at = entry->seq;
     TRY(buf_append(&entry->name, pg->portal));
     if (pg->portal.len > 0 && pg_portal(&pg->names, pg->portal) != NULL) {
         entry->on_success = true;
-        entry->changes_names = true;
-        pg->queue.changing_names++;
+        pg_queue_changes_names(&pg->queue, entry);
     } else {
         TRY(pg_portal_put(&pg->names, pg->portal, run));
     }
@@ -252,6 +293,7 @@ static Err allow(Pg *pg, Wire *wire, const Settlement *s)
 Err pg_settle(void *state, Wire *wire, const Settlement *settlement)
 {
     Pg *pg = state;
+    const PgMark mark = pg_mark(wire);
     Err err = ERR_REFUSED;
 
     assert(pg->pending > 0 && settlement->verdict->ruling != RULING_HOLD);
@@ -266,5 +308,7 @@ Err pg_settle(void *state, Wire *wire, const Settlement *settlement)
         break;
     }
     pg->pending = 0;
+    if (err != OK)
+        pg_fail(pg, wire, mark);
     return err;
 }

@@ -7,6 +7,7 @@
 #include "proto/pg/pg_write.h"
 
 enum {
+    PROTOCOL_3_0 = 3 << 16,
     AUTH_OK = 0,
     AUTH_SASL = 10,
     AUTH_SASL_CONTINUE = 11,
@@ -40,7 +41,8 @@ static Err negotiate(const PgStartup *p, Buf *out)
     if (!p->newer_minor)
         return OK;
     TRY(pg_open(out, 'v', &mark));
-    TRY(buf_u32(out, 0));
+    TRY(buf_u32(out,
+                PROTOCOL_3_0)); /* the whole version: libpq takes less than 3.0 for an attack */
     TRY(buf_u32(out, (uint32_t)p->unknown_option_count));
     for (size_t i = 0; i < p->unknown_option_count; i++)
         TRY(pg_string(out, p->unknown_options[i]));
@@ -107,11 +109,23 @@ static Err read_initial(PgSignin *s, Bytes body, Fault *ret_fault)
     return arena_copy(s->arena, first.gs2_header, &s->gs2_header);
 }
 
+/* RFC 5802 §5.1: the nonce of the final message is the one that was given: "r=NONCE,s=…". */
+static bool nonce_is(Bytes server_first, Bytes nonce)
+{
+    const size_t end = 2 + nonce.len;
+
+    return server_first.len > end && text_starts(server_first, LIT("r=")) &&
+           text_eq(bytes_upto(bytes_from(server_first, 2), nonce.len), nonce) &&
+           server_first.ptr[end] == ',';
+}
+
 static Err read_final(PgSignin *s, Bytes body)
 {
     ScramClientFinal final;
 
     TRY(scram_client_final_parse(body, &final));
+    if (!nonce_is(s->server_first, final.nonce))
+        return ERR_REFUSED;
     TRY(scram_binding_check(&final, s->gs2_header, (Bytes){ 0 }));
     s->proof = final.proof;
     return arena_copy(s->arena, final.without_proof, &s->client_final_without_proof);
@@ -159,7 +173,7 @@ Err pg_signin_spoke(PgSignin *s, Wire *wire, PgSigninOrder *ret_order, Fault *re
 
 Err pg_signin_begun(PgSignin *s, Wire *wire, Bytes server_first)
 {
-    if (s->phase != SIGNIN_AT_KEEPER)
+    if (s->phase != SIGNIN_AT_KEEPER || s->server_first.len > 0)
         return ERR_MALFORMED;
     TRY(arena_copy(s->arena, server_first, &s->server_first));
     s->phase = SIGNIN_AT_FINAL;
@@ -168,6 +182,8 @@ Err pg_signin_begun(PgSignin *s, Wire *wire, Bytes server_first)
 
 Err pg_signin_proved(PgSignin *s, Wire *wire, Bytes server_final)
 {
+    if (s->phase != SIGNIN_AT_KEEPER || s->client_final_without_proof.len == 0)
+        return ERR_MALFORMED;
     s->phase = SIGNIN_DONE;
     TRY(put_auth(&wire->to_client, AUTH_SASL_FINAL, server_final));
     return put_auth(&wire->to_client, AUTH_OK, (Bytes){ 0 });

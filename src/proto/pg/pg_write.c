@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { TYPE_TEXT = 25 };
+enum { TYPE_TEXT = 25, PRIMARY_MAX = 64 << 10 };
 
 Err pg_open(Buf *out, uint8_t tag, size_t *ret_mark)
 {
@@ -65,8 +65,18 @@ static const char *severity_name(Severity severity)
     return "FATAL";
 }
 
+static Err put_primary(Buf *out, const Fault *fault, Bytes id)
+{
+    CLEANUP(buf_done) Buf text;
+
+    buf_init(&text, PRIMARY_MAX);
+    TRY(message_primary(fault, id, &text));
+    TRY(buf_byte(out, 'M'));
+    return pg_string(out, buf_view(&text));
+}
+
 /* Error and Notice Message Fields, protocol-error-fields.html. */
-Err pg_fault(Buf *out, const Fault *fault, Bytes id)
+static Err put_fault(Buf *out, const Fault *fault, Bytes id)
 {
     const MessageEntry *entry = message_entry(fault->code);
     const Bytes severity = text_of(severity_name(entry->severity));
@@ -76,9 +86,7 @@ Err pg_fault(Buf *out, const Fault *fault, Bytes id)
     TRY(field(out, 'S', severity));
     TRY(field(out, 'V', severity));
     TRY(field(out, 'C', text_of(entry->sqlstate)));
-    TRY(buf_byte(out, 'M'));
-    TRY(message_primary(fault, id, out));
-    TRY(buf_byte(out, 0));
+    TRY(put_primary(out, fault, id));
     TRY(field(out, 'D', fault->detail));
     TRY(field(out, 'H', fault->hint));
     if (fault->position > 0) {
@@ -94,6 +102,15 @@ Err pg_fault(Buf *out, const Fault *fault, Bytes id)
     TRY(buf_byte(out, 0));
     pg_close(out, mark);
     return OK;
+}
+
+Err pg_fault(Buf *out, const Fault *fault, Bytes id)
+{
+    Fault said = *fault;
+
+    if (message_entry(said.code) == NULL)
+        said.code = CHP_3101; /* a zeroed Verdict denies, and says so */
+    return put_fault(out, &said, id);
 }
 
 Err pg_ready(Buf *out, uint8_t status)
