@@ -25,6 +25,7 @@ typedef struct Pg {
     bool path_open;     /* a search_path was set and may yet be undone: only Sync may follow */
     bool rolled_back;   /* the last COMMIT or ROLLBACK was a ROLLBACK */
     uint64_t synced_at; /* queue sequence number of the last Sync or Query */
+    uint64_t ready_at;  /* of the last one that is answered */
     uint64_t runs;      /* Executes and Queries sent */
     size_t pending;     /* size of the message that awaits settle(); 0: none */
     PgQueue queue;

@@ -42,9 +42,15 @@ Err pg_quiet(void *state, Wire *wire, bool *ret_quiet)
 
 /* Behind a Sync that is not answered yet, what was given before it may not have come to be, and
  * the server may hold an older text under the same name. */
-static bool unproven(const Pg *pg, bool confirmed, uint64_t seq)
+static bool unproven(const Pg *pg, const PgStatement *s)
 {
-    return !confirmed && seq < pg->synced_at;
+    return !s->confirmed && s->made_by < pg->synced_at;
+}
+
+/* A portal may have ended with its transaction at that Sync, too. */
+static bool portal_unproven(const Pg *pg, const PgRun *run)
+{
+    return run->bound_at < pg->synced_at && pg->ready_at < pg->synced_at;
 }
 
 /* Between a SET search_path and the end of its transaction nothing may be understood: the new
@@ -163,7 +169,7 @@ static Err read_bind(Pg *pg, Reader *r, Command *c)
         c->result_formats =
             (const uint16_t *)(const void *)buf_view(&pg->formats).ptr + parameter_formats;
     if (name_in_doubt(pg, pg->portal, pg_portal(&pg->names, pg->portal)) ||
-        (s != NULL && unproven(pg, s->confirmed, s->made_by)))
+        (s != NULL && unproven(pg, s)))
         return ERR_MORE;
     if (s == NULL)
         c->unsupported = "a prepared statement of this name is not known";
@@ -187,7 +193,7 @@ static Err read_execute(Pg *pg, Reader *r, Command *c)
         c->text = pg_run_text(run);
     if (!reader_at_end(r))
         return ERR_MALFORMED;
-    return run != NULL && unproven(pg, run->confirmed, run->bound_at) ? ERR_MORE : OK;
+    return run != NULL && portal_unproven(pg, run) ? ERR_MORE : OK;
 }
 
 Err pg_push(Pg *pg, PgExpect expect, PgRun *run, PgAwaited **ret)
@@ -400,6 +406,8 @@ static Err on_message(Pg *pg, Wire *wire, const PgFrame *frame, Step *ret_step,
         TRY(sync(pg, wire, frame));
         break;
     case CLIENT_FLUSH:
+        if (frame->body.len != 0)
+            return ERR_MALFORMED;
         TRY(pg_forward(wire, frame->size));
         break;
     case CLIENT_VIOLATION:

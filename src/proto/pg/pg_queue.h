@@ -43,7 +43,6 @@ typedef struct PgRun {
     bool started;          /* an Execute was sent */
     bool has_shape;        /* a RowDescription of this very portal came */
     bool from_wire;        /* made by Bind, not by DECLARE */
-    bool confirmed;        /* the server has said that it exists */
     bool holds;            /* DECLARE … WITH HOLD: outlives its transaction, if that commits */
     bool kept;             /* its transaction has committed */
     size_t named_bytes;    /* of its text, counted in PgNames.text_bytes */

@@ -31,7 +31,6 @@ static Err declare(Pg *pg, const Statement *s, uint64_t seq)
     if (s->kind == STATEMENT_PREPARE)
         return pg_statement_put(&pg->names, s->name, s->inner, &statement);
     TRY(pg_run_new(&pg->queue, NULL, &cursor));
-    cursor->confirmed = true;
     cursor->bound_at = seq;
     cursor->holds = s->holds;
     Err err = buf_append(&cursor->kept_text, s->inner);
@@ -111,8 +110,6 @@ static Err succeeded(Pg *pg, PgAwaited *e)
     }
     if (e->stand_in)
         return ERR_MALFORMED; /* what must fail has not: the target is not what it seems */
-    if (e->expect == EXPECT_BIND)
-        e->run->confirmed = true;
     if (!e->on_success) {
         s = pg_statement(&pg->names, buf_view(&e->name));
         if (e->expect == EXPECT_PARSE && s != NULL && s->made_by == e->seq)
@@ -235,6 +232,7 @@ static Err on_ready(Pg *pg, Wire *wire, const PgAwaited *e, const PgFrame *frame
         pg->rolled_back = false;
     if (e->changes_names)
         pg->path_open = false;
+    pg->ready_at = e->seq;
     pg->ports.ready(pg->ports.ctx, pg->status != 'I', pg->failed);
     pg->failed = false;
     TRY(buf_append(&wire->to_client, frame->whole));

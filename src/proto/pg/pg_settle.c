@@ -239,7 +239,6 @@ static Err bind_local(Pg *pg, Wire *wire, const Settlement *s, PgRun *run)
     TRY(buf_append(&run->local_value, s->local->value));
     TRY(pg_push(pg, EXPECT_LOCAL, NULL, &entry));
     run->bound_at = entry->seq;
-    run->confirmed = true;
     TRY(pg_message(&entry->reply, '2', (Bytes){ 0 }));
     TRY(pg_portal_put(&pg->names, pg->portal, run));
     buf_consume(&wire->from_client, pg->pending);

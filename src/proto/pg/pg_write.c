@@ -67,7 +67,7 @@ static const char *severity_name(Severity severity)
 
 static Err put_primary(Buf *out, const Fault *fault, Bytes id)
 {
-    CLEANUP(buf_done) Buf text;
+    CLEANUP(buf_done) Buf text = { 0 };
 
     buf_init(&text, PRIMARY_MAX);
     TRY(message_primary(fault, id, &text));

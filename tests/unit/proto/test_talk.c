@@ -1,0 +1,339 @@
+/* Talks between a client and a server that behaves like PostgreSQL, with the gateway between:
+ * what the client sees, what was committed, and that nothing ran unjudged. */
+#include "pg_kit.h"
+
+#include "base/text.h"
+#include "proto/pg/pg_write.h"
+#include "test.h"
+#include "toy_sql.h"
+
+static int failures;
+
+typedef struct Talk {
+    const char *script;
+    const char *sees;      /* kit_summary() of all the client got */
+    const char *committed; /* what INSERTs stayed */
+} Talk;
+
+static const Talk TALKS[] = {
+#include "talks.inc"
+};
+
+static bool has(const Buf *b, const char *text)
+{
+    return text_find(buf_view(b), text_of(text)) < buf_len(b);
+}
+
+/* Did a text that begins so run? */
+static bool ran(const Kit *k, Bytes start)
+{
+    Bytes rest = buf_view(&k->server.executed);
+
+    while (rest.len > 0) {
+        if (text_starts(rest, start))
+            return true;
+        rest = bytes_from(rest, text_find(rest, LIT("\n")) + 1);
+    }
+    return false;
+}
+
+static void nothing_leaked(const Kit *k, bool approved)
+{
+    EXPECT(!has(&k->client, CANARY));
+    EXPECT(!has(&k->client, "half a value"));
+    EXPECT(!ran(k, LIT("deny")) && (approved || !ran(k, LIT("hold"))));
+    EXPECT(!has(&k->target, "deny"));
+    EXPECT(!has(&k->target, "local"));
+}
+
+static void run_talk(const Talk *t, size_t piece)
+{
+    CLEANUP(buf_done) Buf sees;
+    Kit k;
+
+    kit_init(&k);
+    k.piece = piece;
+    buf_init(&sees, 1 << 20);
+    const Err err = kit_script(&k, t->script);
+    kit_summary(buf_view(&k.client), &sees);
+    const bool same = text_eq(buf_view(&sees), text_of(t->sees)) &&
+                      text_eq(text_trim(buf_view(&k.server.committed)), text_of(t->committed));
+    if (err != OK || !same)
+        fprintf(stderr,
+                "%s\n  piece %zu, err %d\n  sees      %.*s\n  expected  %s\n  committed %.*s\n",
+                t->script, piece, (int)err, SHOW(buf_view(&sees)), t->sees,
+                SHOW(buf_view(&k.server.committed)));
+    failures += err != OK || !same;
+    nothing_leaked(&k, text_find(text_of(t->script), LIT("yes")) < text_of(t->script).len);
+    kit_done(&k);
+}
+
+static void talks_go_as_written(void)
+{
+    const char *only = getenv("TALK");
+
+    if (only != NULL) {
+        run_talk(&(Talk){ only, "?", "?" }, 0);
+        return;
+    }
+    for (size_t i = 0; i < COUNT_OF(TALKS); i++) {
+        run_talk(&TALKS[i], 0);
+        run_talk(&TALKS[i], 1);
+        run_talk(&TALKS[i], 7);
+    }
+    EXPECT(failures == 0);
+}
+
+/* --- a server that is not what it seems ------------------------------------------------------- */
+
+typedef struct Lie {
+    const char *script;
+    const char *answers; /* \x00 written as ~, lengths as they are: see frame_of() */
+    Err err;
+    const char *sees;
+} Lie;
+
+/* "T body" pieces with bars between; ~ is a NUL byte, the length is filled in. */
+static void say_answers(Buf *out, const char *answers)
+{
+    Bytes rest = text_of(answers);
+
+    while (rest.len > 0) {
+        const size_t end = text_find(rest, LIT("|"));
+        CLEANUP(buf_done) Buf body;
+        size_t mark;
+
+        buf_init(&body, 4096);
+        for (size_t i = 1; i < end; i++)
+            EXPECT(buf_byte(&body, rest.ptr[i] == '~' ? 0 : rest.ptr[i]) == OK);
+        EXPECT(pg_open(out, rest.ptr[0], &mark) == OK);
+        EXPECT(buf_append(out, buf_view(&body)) == OK);
+        pg_close(out, mark);
+        rest = bytes_from(rest, end < rest.len ? end + 1 : end);
+    }
+}
+
+#define ONE_ID  "T~\001id~~~~~~~~~~~~~~~~~~~"
+#define ONE_SSN "T~\001ssn~~~~~~~~~~~~~~~~~~~"
+#define TWO     "T~\002id~~~~~~~~~~~~~~~~~~~ssn~~~~~~~~~~~~~~~~~~~"
+#define NEVER   "T~\001never~~~~~~~~~~~~~~~~~~~"
+#define ROW     "D~\001~~~\0017"
+#define ROW_SSN "D~\001~~~\013" CANARY
+
+static const Lie LIES[] = {
+    { "Q select id", ONE_ID "|" ROW "|CSELECT 1~|ZI", OK, "T D C ZI" },
+    { "Q select id", ROW_SSN, ERR_MALFORMED, "" },                      /* no shape */
+    { "P ,select id|B ,|E|S", "1|2|" ROW_SSN, ERR_MALFORMED, "1 2" },   /* no shape */
+    { "P ,select id|B ,|E|S", "1|2|n|" ROW_SSN, ERR_MALFORMED, "1 2" }, /* nor here */
+    { "P ,rows id|B p,|E p,1|E p,1|S", "1|2|" ONE_ID "|" ROW "|s|n|" ROW_SSN, ERR_MALFORMED,
+      "1 2 D s" },
+    { "Q select id", ONE_ID "|CSELECT 1~|" ROW_SSN, ERR_MALFORMED,
+      "T C" },                                              /* another statement's */
+    { "Q select id", TWO "|" ROW_SSN, ERR_MALFORMED, "T" }, /* another count */
+    { "Q select id", ONE_ID "|D~\002~~~\0017~~~\0017", ERR_MALFORMED, "T" },
+    { "Q select id", ONE_ID "|D~\001~~~\0027", ERR_MALFORMED, "T" },  /* value past the end */
+    { "Q select id", ONE_ID "|D~\001~~~\00177", ERR_MALFORMED, "T" }, /* bytes behind the row */
+    { "Q select id", "T~\002id~~~~~~~~~~~~~~~~~~~", ERR_MALFORMED, "" },
+    { "Q select id", "T~\001id~~~~~~~~~~~~~~~~~~\002", ERR_MALFORMED, "" }, /* format 2 */
+    { "Q select id", "T\377\377", ERR_MALFORMED, "" },
+    { "Q select id", NEVER, ERR_REFUSED, "" },
+    { "Q select id", "T~\001forgotten~~~~~~~~~~~~~~~~~~~|" ROW, ERR_REFUSED, "T" },
+    { "Q select id", ONE_SSN "|" ROW_SSN "|CSELECT " CANARY "~", ERR_MALFORMED, "T D" },
+    { "Q select id", "CSELECT a~", ERR_MALFORMED, "" },
+    { "Q select id", "CSELECT 1", ERR_MALFORMED, "" },
+    { "Q select id", "ZX", ERR_MALFORMED, "" },
+    { "Q select id", "ZII", ERR_MALFORMED, "" },
+    { "Q select id", "1", ERR_MALFORMED, "" }, /* answers nobody asked for */
+    { "Q select id", "2", ERR_MALFORMED, "" },
+    { "Q select id", "3", ERR_MALFORMED, "" },
+    { "Q select id", "s", ERR_MALFORMED, "" },
+    { "Q select id", "R~~~~", ERR_MALFORMED, "" },
+    { "Q select id", "G~~~", ERR_MALFORMED, "" },
+    { "Q select id", "H~~~", ERR_MALFORMED, "" },
+    { "Q select id", "W~~~", ERR_MALFORMED, "" },
+    { "Q select id", "d" CANARY, ERR_MALFORMED, "" },
+    { "Q select id", "V~~~~", ERR_MALFORMED, "" },
+    { "Q select id", "K~~~\001abcd", ERR_MALFORMED, "" },
+    { "Q select id", "v~~~~~~~~", ERR_MALFORMED, "" },
+    { "Q select id", "\200", ERR_MALFORMED, "" },
+    { "", "ZI", ERR_MALFORMED, "" },
+    { "", ROW_SSN, ERR_MALFORMED, "" },
+    { "", "CSELECT 1~", ERR_MALFORMED, "" },
+    { "", "SFATAL~C57P01~Mbye~~", ERR_MALFORMED, "" },
+    { "", "ESFATAL~C57P01~Mbye~~", OK, "E57P01" },
+    { "P ,select id", "1|1", ERR_MALFORMED, "1" },
+    { "P ,select id", "1x", ERR_MALFORMED, "" },
+    { "P ,select id|DS", "1|t~\001|" ONE_ID, ERR_MALFORMED, "1" }, /* a type is missing */
+    { "P ,select id|DS", "1|t~~" CANARY, ERR_MALFORMED, "1" },
+    { "Q begin|Q deny", "CBEGIN~|ZT|ZT", ERR_MALFORMED, "C ZT" }, /* what must fail did not */
+    { "Q begin|Q deny", "CBEGIN~|ZT|CSELECT 1~", ERR_MALFORMED, "C ZT" },
+    { "Q begin|Q deny", "CBEGIN~|ZT|" ONE_ID, ERR_MALFORMED, "C ZT" },
+    { "Q begin|Q deny", "CBEGIN~|ZT|I", ERR_MALFORMED, "C ZT" },
+    { "P ,select id|B ,|P ,deny|S", "1|2|1", ERR_MALFORMED, "1 2" },
+    { "Q fail", "ESERROR~C22012~Mx~~|" ONE_ID, ERR_MALFORMED, "E22012" }, /* after its error */
+    { "Q fail", "ESERROR~C22012~Mx~~|CSELECT 1~", ERR_MALFORMED, "E22012" },
+    { "Q fail", "ESERROR~C22012~Mx~~|ESFATAL~C57P01~Mx~~", OK, "E22012 E57P01" },
+    { "Q fail", "ESERROR~C22012~Mx", ERR_MALFORMED, "" },
+    { "Q fail", "ESERROR~Mx~~", ERR_MALFORMED, "" },
+    { "Q fail", "ESERROR~C22012~Mx~~more", ERR_MALFORMED, "" },
+    { "Q select id", "Sclient_encoding~UTF8~|Sstandard_conforming_strings~on~", OK, "S S" },
+    { "Q select id", "Sclient_encoding~SJIS~", ERR_REFUSED, "" },
+    { "Q select id", "Sstandard_conforming_strings~off~", ERR_REFUSED, "" },
+    { "Q select id", "Sa~b~c", ERR_MALFORMED, "" },
+    { "", "A~~~\001channel~" CANARY "~", OK, "A" }, /* the payload stays here */
+    { "", "A~~~\001channel~", ERR_MALFORMED, "" },
+    { "", "NSNOTICE~C00000~M" CANARY "~Wat RAISE~~", OK, "N" },
+    { "", "NSNOTICE~C00000~M" CANARY "~Fpl_exec.c~~", OK, "N" },
+    { "", "NSWARNING~C01000~M" CANARY "~~", OK, "N" },
+};
+
+static void lie(const Lie *t, size_t piece)
+{
+    CLEANUP(buf_done) Buf answers, sees;
+    Kit k;
+
+    kit_init(&k);
+    k.piece = piece;
+    k.scripted = true;
+    buf_init(&answers, 1 << 20);
+    buf_init(&sees, 1 << 20);
+    say_answers(&answers, t->answers);
+    EXPECT(kit_script(&k, t->script) == OK);
+    const Err err = kit_server(&k, buf_view(&answers));
+    kit_summary(buf_view(&k.client), &sees);
+    if (err != t->err || !text_eq(buf_view(&sees), text_of(t->sees))) {
+        fprintf(stderr, "%s / %s: err %d, sees %.*s\n", t->script, t->answers, (int)err,
+                SHOW(buf_view(&sees)));
+        failures++;
+    }
+    EXPECT(!has(&k.client, CANARY));
+    if (t->err != OK) { /* errors are final */
+        const size_t client = buf_len(&k.client), target = buf_len(&k.target);
+
+        EXPECT(kit_server(&k, LIT("ZI")) == OK && kit_script(&k, "Q select id|S") == OK);
+        EXPECT(client == buf_len(&k.client) && target == buf_len(&k.target));
+    }
+    kit_done(&k);
+}
+
+static void no_lie_gets_through(void)
+{
+    failures = 0;
+    for (size_t i = 0; i < COUNT_OF(LIES); i++) {
+        lie(&LIES[i], 0);
+        lie(&LIES[i], 1);
+    }
+    EXPECT(failures == 0);
+}
+
+/* --- bounds
+ * --------------------------------------------------------------------------------------- */
+
+static void endless_notices_end_the_session(void)
+{
+    CLEANUP(buf_done) Buf notice;
+    Kit k;
+
+    kit_init(&k);
+    k.scripted = true;
+    buf_init(&notice, 4096);
+    say_answers(&notice, "NSNOTICE~C00000~Mtable does not exist, skipping~~");
+    Err err = OK;
+    for (size_t sent = 0; err == OK && sent < (64u << 20); sent += buf_len(&notice)) {
+        EXPECT(buf_append(&k.gate.wire.from_server, buf_view(&notice)) == OK);
+        err = gate_server_spoke(&k.gate); /* and the client does not read */
+    }
+    EXPECT(err == ERR_LIMIT && buf_len(&k.gate.wire.to_client) <= k.gate.wire.to_client.max);
+    kit_done(&k);
+}
+
+static void an_oversized_message_is_refused_before_it_is_there(void)
+{
+    static const uint8_t LONG[] = { 'Q', 0x7f, 0xff, 0xff, 0xff }, SHORT[] = { 'Q', 0, 0, 0, 3 };
+    static const uint8_t ROW_LONG[] = { 'D', 0x00, 0x20, 0x00, 0x00 };
+    Kit k;
+
+    kit_init(&k);
+    EXPECT(kit_client(&k, VIEW(LONG)) == ERR_LIMIT);
+    kit_done(&k);
+    kit_init(&k);
+    EXPECT(kit_client(&k, VIEW(SHORT)) == ERR_MALFORMED);
+    kit_done(&k);
+    kit_init(&k);
+    EXPECT(kit_server(&k, VIEW(ROW_LONG)) == ERR_LIMIT);
+    kit_done(&k);
+}
+
+static void a_message_that_can_never_be_whole_is_refused(void)
+{
+    static const uint8_t HEADER[] = { 'Q', 0, 1, 0, 0 };
+    Kit k;
+
+    kit_init(&k);
+    k.gate.wire.from_client.max = 1000;
+    EXPECT(kit_client(&k, VIEW(HEADER)) == ERR_LIMIT);
+    kit_done(&k);
+}
+
+/* A pipeline longer than the queue waits for answers, and all of it is answered. */
+static void a_long_pipeline_waits_and_goes_on(void)
+{
+    CLEANUP(buf_done) Buf said;
+    Kit k;
+
+    kit_init(&k);
+    buf_init(&said, 8 << 20);
+    say_step(&said, LIT("P s,insert x"));
+    for (int i = 0; i < 5000; i++) {
+        say_step(&said, LIT("B ,s"));
+        say_step(&said, LIT("E"));
+    }
+    say_step(&said, LIT("S"));
+    EXPECT(kit_client(&k, buf_view(&said)) == OK);
+    EXPECT(k.pg.queue.count <= PG_QUEUE_MAX);
+    EXPECT(kit_answer(&k) == OK);
+    EXPECT(k.pg.queue.count == 0 && buf_len(&k.server.committed) == 10000);
+    kit_done(&k);
+}
+
+/* Texts in flight and under names are bounded: each may be understood anew. */
+static void kept_texts_are_bounded(void)
+{
+    CLEANUP(buf_done) Buf said, text;
+    Kit k;
+    Err err = OK;
+
+    kit_init(&k);
+    k.scripted = true;
+    buf_init(&said, 8 << 20);
+    buf_init(&text, 1 << 20);
+    EXPECT(buf_append(&text, LIT("P big,select id ")) == OK && buf_zeros(&text, 900000) == OK);
+    for (size_t i = 16; i < buf_len(&text); i++)
+        text.mem[text.start + i] = ' ';
+    EXPECT(buf_append(&text, LIT("x")) == OK);
+    for (int i = 0; err == OK && i < 200; i++) {
+        text.mem[text.start + 2] = (uint8_t)('0' + i / 16);
+        text.mem[text.start + 3] = (uint8_t)('A' + i % 16);
+        buf_truncate(&said, 0);
+        say_step(&said, buf_view(&text));
+        err = kit_client(&k, buf_view(&said));
+        EXPECT(k.pg.queue.text_bytes <= PG_QUEUE_TEXT_MAX + (1 << 20));
+        if (err == OK && k.pg.queue.text_bytes > PG_QUEUE_TEXT_MAX)
+            for (size_t left = k.pg.queue.count; err == OK && left > 0; left--)
+                err = kit_server(&k, LIT("1\0\0\0\004"));
+    }
+    EXPECT(err == ERR_LIMIT && k.pg.names.text_bytes <= PG_NAMES_TEXT_MAX);
+    kit_done(&k);
+}
+
+int main(void)
+{
+    TEST(talks_go_as_written);
+    TEST(no_lie_gets_through);
+    TEST(endless_notices_end_the_session);
+    TEST(an_oversized_message_is_refused_before_it_is_there);
+    TEST(a_message_that_can_never_be_whole_is_refused);
+    TEST(a_long_pipeline_waits_and_goes_on);
+    TEST(kept_texts_are_bounded);
+    return 0;
+}
