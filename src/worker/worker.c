@@ -40,8 +40,10 @@ static Session *take_ready(Worker *w)
     Session *list = w->ready;
 
     w->ready = NULL;
-    for (Session *s = list; s != NULL; s = s->next_ready)
+    for (Session *s = list; s != NULL; s = s->next_ready) {
         s->ready = false;
+        s->next_turn = s->next_ready;
+    }
     return list;
 }
 
@@ -49,7 +51,7 @@ static void write_down(Worker *w, Session *list)
 {
     const bool ok = recorder_flush(&w->recorder, now_ms(w)) == OK;
 
-    for (Session *s = list; s != NULL; s = s->next_ready) {
+    for (Session *s = list; s != NULL; s = s->next_turn) {
         if (!ok && s->recorded) {
             session_unrecorded(s);
             continue;
@@ -67,11 +69,11 @@ static void one_turn(Worker *w)
 {
     Session *list = take_ready(w);
 
-    for (Session *s = list; s != NULL; s = s->next_ready)
+    for (Session *s = list; s != NULL; s = s->next_turn)
         session_step(s);
     write_down(w, list);
     for (Session *s = list, *next; s != NULL; s = next) {
-        next = s->next_ready;
+        next = s->next_turn;
         session_flush(s);
         if (s->phase == SESSION_DEAD && !s->ready)
             session_free(s);

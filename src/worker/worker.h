@@ -54,7 +54,8 @@ typedef enum SessionPhase {
 typedef struct Session {
     struct Worker *worker;
     struct Session *previous, *next; /* all */
-    struct Session *next_ready;
+    struct Session *next_ready;      /* marked for the next turn */
+    struct Session *next_turn;       /* taken for this one; may be marked anew meanwhile */
     bool ready;
     SessionPhase phase;
     int client_fd, server_fd;
