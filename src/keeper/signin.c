@@ -23,24 +23,25 @@ static Attempts *attempts_of(Signins *s, Bytes user, Bytes peer, uint64_t *ret_w
 
     while (host > 0 && peer.ptr[host - 1] != ':')
         host--;
+    host = host > 0 ? host : peer.len;
     const uint64_t parts[] = { siphash(key, user), siphash(key, bytes_upto(peer, host)) };
     *ret_who = siphash(key, VIEW(parts));
     return &s->attempts[*ret_who % ATTEMPT_SLOTS];
 }
 
-static bool tried_too_often(Keeper *k, const Signin *n)
+bool signin_is_limited(Keeper *k, Bytes user, Bytes peer)
 {
     uint64_t who;
-    const Attempts *a = attempts_of(&k->signins, n->user, n->peer, &who);
+    const Attempts *a = attempts_of(&k->signins, user, peer, &who);
 
     return a->who == who && a->failed >= ATTEMPTS_FREE &&
            k->now.mono_ns - a->since_mono_ns < MINUTE_NS;
 }
 
-static void count_failure(Keeper *k, const Signin *n)
+void signin_count_failure(Keeper *k, Bytes user, Bytes peer)
 {
     uint64_t who;
-    Attempts *a = attempts_of(&k->signins, n->user, n->peer, &who);
+    Attempts *a = attempts_of(&k->signins, user, peer, &who);
 
     if (a->who != who || k->now.mono_ns - a->since_mono_ns >= MINUTE_NS)
         *a = (Attempts){ .who = who, .since_mono_ns = k->now.mono_ns };
@@ -326,8 +327,8 @@ static Err judge(Keeper *k, const Signin *n, const SigninProve *ask, Arena *a,
     TRY(store_verifier_each(k->store, n->user, try_verifier, &trial));
     if (trial.tried == 0)
         try_nobody(k, n->user, &trial);
-    if (known != OK || !trial.held || tried_too_often(k, n)) {
-        count_failure(k, n);
+    if (known != OK || !trial.held || signin_is_limited(k, n->user, n->peer)) {
+        signin_count_failure(k, n->user, n->peer);
         return record_attempt(k, n, "failure", false);
     }
     const Proof proof = { k, n, ask, &trial, &who, &user };

@@ -40,6 +40,9 @@ typedef struct Signins {
 struct Keeper;
 
 void signins_done(Signins *s);
+/* Failures of one name from one address ("10.0.0.7:5432", the port does not count). */
+bool signin_is_limited(struct Keeper *k, Bytes user, Bytes peer);
+void signin_count_failure(struct Keeper *k, Bytes user, Bytes peer);
 /* Views live in `a`. ERR_MALFORMED: the question breaks SCRAM; ERR_LIMIT: too many are open. */
 Err signin_begin(struct Keeper *k, const Id *writer, const SigninBegin *ask, Arena *a,
                  SigninBeginAnswer *ret) MUST_CHECK;

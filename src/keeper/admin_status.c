@@ -1,0 +1,108 @@
+/* How the gateway is doing, and who one is to it. */
+#include "keeper/admin_call.h"
+
+#include "base/text.h"
+
+#include <stdlib.h>
+
+enum { NUMBERS_MAX = 4096 };
+
+/* --- status ------------------------------------------------------------------------------- */
+
+static Err put_status(AdminRun *run, Bytes processes)
+{
+    Keeper *k = run->keeper;
+    const RequestFilter open = { .states = 1U << REQUEST_OPEN };
+    uint64_t sessions, segments, requests;
+
+    TRY(store_session_live_count(k->store, &sessions));
+    TRY(store_segment_count(k->store, &segments));
+    TRY(store_request_count(k->store, &open, &requests));
+    Json j = json_begin(&run->result);
+    json_object(&j, NULL);
+    json_u64(&j, "schema_version", 1);
+    json_string(&j, "version", LIT(CHAPERONE_VERSION));
+    json_bool(&j, "recording", !k->diary.failed);
+    json_u64(&j, "started_ns", k->started_ns);
+    json_u64(&j, "uptime_ms", (k->now.unix_ns - k->started_ns) / 1000000);
+    json_u64(&j, "sessions_live", sessions);
+    json_u64(&j, "requests_open", requests);
+    json_u64(&j, "segments", segments);
+    json_object(&j, "checkpoint");
+    json_string(&j, "origin", buf_view(&k->ledger.origin));
+    json_u64(&j, "size", k->ledger.signed_size);
+    json_object_end(&j);
+    json_string(&j, "sandbox",
+                k->config.gateway.sandbox == SANDBOX_REQUIRED ? LIT("required") : LIT("auto"));
+    json_raw(&j, "processes", processes);
+    json_object_end(&j);
+    return json_end(&j);
+}
+
+static void finish_status(void *ctx, const ChannelMessage *m)
+{
+    AdminRun *run = ctx;
+
+    if (put_status(run, m != NULL ? m->body : LIT("[]")) != OK)
+        (void)admin_fail(run, ADMIN_FAILED, "the state cannot be read");
+    admin_finish(run);
+    free(run);
+}
+
+Err admin_status(AdminRun *run)
+{
+    Channel *supervisor = run->keeper->supervisor;
+
+    if (supervisor == NULL)
+        return put_status(run, LIT("[]"));
+    AdminRun *kept = malloc(sizeof *kept);
+    if (kept == NULL)
+        return ERR_LIMIT;
+    *kept = *run;
+    const Err err = channel_ask(supervisor, ASK_PROCESSES, (Bytes){ 0 }, finish_status, kept);
+    if (err != OK) {
+        free(kept);
+        return err;
+    }
+    run->later = true; /* arena and result went with the copy */
+    return OK;
+}
+
+/* --- whoami ------------------------------------------------------------------------------- */
+
+Err admin_whoami(AdminRun *run)
+{
+    const Identity *who = &run->identity.who;
+    Json j = json_begin(&run->result);
+
+    json_object(&j, NULL);
+    json_string(&j, "name", run->caller);
+    json_string(&j, "as", run->who == ADMIN_ADMINISTRATOR ? LIT("administrator") : LIT("identity"));
+    json_string(&j, "kind", text_of(identity_kind_name(who->kind)));
+    json_string(&j, "owner", who->owner);
+    json_array(&j, "groups");
+    for (size_t i = 0; i < who->group_count; i++)
+        json_string(&j, NULL, who->groups[i]);
+    json_array_end(&j);
+    json_bool(&j, "by_token", who->by_token);
+    json_u64(&j, "expires_ns", run->identity.credential.expires_ns);
+    json_object_end(&j);
+    return json_end(&j);
+}
+
+/* --- audit.checkpoint --------------------------------------------------------------------- */
+
+/* Everything that was recorded by the keeper so far is under a signed head when this returns. */
+Err admin_checkpoint(AdminRun *run)
+{
+    Keeper *k = run->keeper;
+
+    TRY(diary_turn(&k->diary, k->now, true));
+    TRY(ledger_sign(&k->ledger, k->now, true));
+    Json j = json_begin(&run->result);
+    json_object(&j, NULL);
+    json_string(&j, "origin", buf_view(&k->ledger.origin));
+    json_u64(&j, "size", k->ledger.signed_size);
+    json_object_end(&j);
+    return json_end(&j);
+}
