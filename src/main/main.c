@@ -1,4 +1,5 @@
 /* `chaperone`: one binary, several processes. */
+#include "console/console.h"
 #include "keeper/keeper.h"
 #include "supervisor/supervisor.h"
 #include "worker/worker.h"
@@ -13,6 +14,8 @@ static int run_child(const char *role, const char *slot, const char *writer_hex)
         return keeper_main(writer_hex);
     if (strcmp(role, "worker") == 0)
         return worker_main(slot, writer_hex);
+    if (strcmp(role, "console") == 0)
+        return console_main();
     return 2;
 }
 
