@@ -42,7 +42,7 @@ static Err pack_arguments(json_t *args, Buf *list)
 
 static Err pack(json_t *root, uint64_t number, Buf *out)
 {
-    CLEANUP(buf_done) Buf list;
+    CLEANUP(buf_done) Buf list = { 0 };
     const json_t *name = json_object_get(root, "call"), *token = json_object_get(root, "token");
 
     if (!json_is_string(name) || (token != NULL && !json_is_string(token)))

@@ -131,7 +131,7 @@ void client_send_part(Client *client, Bytes json)
 
 void client_send_end(Client *client, uint32_t exit_status, Bytes json)
 {
-    CLEANUP(buf_done) Buf before;
+    CLEANUP(buf_done) Buf before = { 0 };
 
     client->call = 0;
     client->since_ms = uv_now(client->console->loop);
@@ -145,7 +145,7 @@ void client_send_end(Client *client, uint32_t exit_status, Bytes json)
 
 static void pass_on(Client *client, Bytes json)
 {
-    CLEANUP(buf_done) Buf body;
+    CLEANUP(buf_done) Buf body = { 0 };
     Console *c = client->console;
     const uint64_t number = c->next_call++;
 

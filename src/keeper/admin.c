@@ -126,7 +126,7 @@ static KeeperPeer *console_of(const AdminRun *run)
 
 Err admin_part(AdminRun *run, Bytes json)
 {
-    CLEANUP(buf_done) Buf body;
+    CLEANUP(buf_done) Buf body = { 0 };
     const KeeperPeer *console = console_of(run);
     const AdminPart part = { run->call, json };
 
@@ -139,7 +139,7 @@ Err admin_part(AdminRun *run, Bytes json)
 
 void admin_finish(AdminRun *run)
 {
-    CLEANUP(buf_done) Buf body;
+    CLEANUP(buf_done) Buf body = { 0 };
     const KeeperPeer *console = console_of(run);
     const AdminAnswer answer = { run->call, (uint32_t)run->exit_status, buf_view(&run->result) };
 
@@ -169,7 +169,7 @@ static void put_arguments(const AdminRun *run, Json *j)
 
 static Err record_access(AdminRun *run)
 {
-    CLEANUP(buf_done) Buf payload;
+    CLEANUP(buf_done) Buf payload = { 0 };
 
     buf_init(&payload, 2 * LIMIT_IPC_MESSAGE);
     Json j = json_begin(&payload);

@@ -34,8 +34,8 @@ typedef struct Page {
 
 static Err load_key(Keeper *k, const Id *id, JournalKey *ret)
 {
-    CLEANUP(buf_done) Buf wrapped;
-    CLEANUP(buf_done) Buf key;
+    CLEANUP(buf_done) Buf wrapped = { 0 };
+    CLEANUP(buf_done) Buf key = { 0 };
 
     buf_init(&wrapped, 256);
     buf_init(&key, 256);
@@ -75,8 +75,8 @@ typedef struct Slice {
 
 static Err send_slice(Page *p, const SegmentFrame *f, const Slice *slice)
 {
-    CLEANUP(buf_done) Buf row;
-    CLEANUP(buf_done) Buf text;
+    CLEANUP(buf_done) Buf row = { 0 };
+    CLEANUP(buf_done) Buf text = { 0 };
 
     buf_init(&row, PART_MAX);
     buf_init(&text, PART_MAX);
@@ -99,7 +99,7 @@ static Err send_slice(Page *p, const SegmentFrame *f, const Slice *slice)
 
 static Err send_record(Page *p, const SegmentFrame *f)
 {
-    CLEANUP(buf_done) Buf plain;
+    CLEANUP(buf_done) Buf plain = { 0 };
     JournalKey *key;
     Slice slice = { 0 };
 
@@ -169,7 +169,7 @@ static Err walk_segment(void *ctx, const StoreSegment *segment)
 
 static Err record_viewing(AdminRun *run, const StoreSession *n)
 {
-    CLEANUP(buf_done) Buf payload;
+    CLEANUP(buf_done) Buf payload = { 0 };
     const IdText id = id_text('s', &n->id);
 
     buf_init(&payload, 4096);

@@ -50,7 +50,7 @@ static void put_fields(Json *j, const StoreRequest *r)
  * message is told of, not cut: nobody approves what they did not read. */
 static Err put_request(AdminRun *run, const StoreRequest *r, bool with_text, Buf *out)
 {
-    CLEANUP(buf_done) Buf text;
+    CLEANUP(buf_done) Buf text = { 0 };
 
     buf_init(&text, TEXT_MAX);
     Json j = json_begin(out);
@@ -86,7 +86,7 @@ typedef struct Listing {
 
 static Err list_one(void *ctx, const StoreRequest *r)
 {
-    CLEANUP(buf_done) Buf row;
+    CLEANUP(buf_done) Buf row = { 0 };
     Listing *l = ctx;
 
     if (l->to_answer && approve_why_not(l->run->keeper, r, &l->run->identity) != NULL)

@@ -55,7 +55,7 @@ typedef struct Listing {
 
 static Err list_one(void *ctx, const StoreSession *n)
 {
-    CLEANUP(buf_done) Buf row;
+    CLEANUP(buf_done) Buf row = { 0 };
     Listing *l = ctx;
 
     if (!may_know_of(l->run, n))

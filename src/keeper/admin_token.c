@@ -92,7 +92,7 @@ static const char *state_of(const Keeper *k, const StoreVerifier *v)
 
 static Err list_one(void *ctx, const StoreVerifier *v)
 {
-    CLEANUP(buf_done) Buf row;
+    CLEANUP(buf_done) Buf row = { 0 };
     Listing *l = ctx;
     const IdText id = id_text('t', &v->id);
 

@@ -56,8 +56,8 @@ static Err put_user(Keeper *k, const StoreUser *u, Arena *a, Buf *out)
 
 static Err list_one(void *ctx, const StoreUser *u)
 {
-    CLEANUP(arena_done) Arena arena;
-    CLEANUP(buf_done) Buf row;
+    CLEANUP(arena_done) Arena arena = { 0 };
+    CLEANUP(buf_done) Buf row = { 0 };
     Listing *l = ctx;
 
     if ((u->kind != IDENTITY_AGENT) != l->people)
