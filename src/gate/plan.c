@@ -79,16 +79,19 @@ static Err note(Ruler *r, ColumnRef column, ColumnMask mask)
     CLEANUP(buf_done) Buf name = { 0 };
     const SchemaRelation *relation = schema_by_oid(r->schema, column.oid);
     const SchemaColumn *c = relation != NULL ? schema_column(relation, column.attnum) : NULL;
-    void *method = (void *)(uintptr_t)mask_method_name(mask.method);
     void *old = NULL;
 
     if (is_clear(mask) || c == NULL || r->masked.count >= RULER_MASKED_MAX)
         return OK;
     buf_init(&name, 256);
     TRY(text_format(&name, "%.*s.%.*s", SHOW(relation->name), SHOW(c->name)));
-    TRY(map_put(&r->masked, buf_view(&name), method, &old));
+    TRY(map_put(&r->masked, buf_view(&name), r, &old));
     r->new_masks = r->new_masks || old == NULL || r->notices == NOTICES_ALL;
-    return OK;
+    if (old != NULL)
+        return OK;
+    return text_format(&r->masked_text, "%s%.*s (%s%s)", r->masked.count > 1 ? ", " : "",
+                       SHOW(buf_view(&name)), mask_method_name(mask.method),
+                       mask.unclassified ? ", unclassified" : "");
 }
 
 Err ruler_plan(void *ctx, const RowSource *source, const WireColumn *columns, size_t count,
@@ -113,20 +116,6 @@ Err ruler_plan(void *ctx, const RowSource *source, const WireColumn *columns, si
 
 /* --- telling the client --------------------------------------------------------------------- */
 
-Err ruler_masked_text(const Ruler *r, Buf *out)
-{
-    size_t at = 0;
-    Bytes name;
-    void *method;
-    const char *comma = "";
-
-    while (map_next(&r->masked, &at, &name, &method)) {
-        TRY(text_format(out, "%s%.*s (%s)", comma, SHOW(name), (const char *)method));
-        comma = ", ";
-    }
-    return OK;
-}
-
 bool ruler_notice(void *ctx, Fault *ret_fault)
 {
     Ruler *r = ctx;
@@ -141,7 +130,7 @@ bool ruler_notice(void *ctx, Fault *ret_fault)
     *ret_fault = (Fault){ .code = CHP_3110 };
     arena_done(&r->words);
     return text_format(&fact, "%zu column%s masked: ", count, count == 1 ? "" : "s") == OK &&
-           ruler_masked_text(r, &fact) == OK &&
+           buf_append(&fact, buf_view(&r->masked_text)) == OK &&
            text_format(&hint, "session %s", id_text('s', r->session).text) == OK &&
            arena_copy(&r->words, buf_view(&fact), &ret_fault->fact) == OK &&
            arena_copy(&r->words, buf_view(&hint), &ret_fault->hint) == OK;

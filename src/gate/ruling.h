@@ -67,8 +67,6 @@ void ruler_drop(void *ctx, Judged *judged);
 Err ruler_plan(void *ctx, const RowSource *source, const WireColumn *columns, size_t count,
                ColumnMask *ret_masks) MUST_CHECK;
 
-/* Appends "mrn (pseudonym), last_name (redact)" of all that was masked so far. */
-Err ruler_masked_text(const Ruler *r, Buf *out) MUST_CHECK;
 /* ProtoPorts.completed, .ready, .notice. */
 void ruler_completed(void *ctx, const RowSource *source);
 void ruler_ready(void *ctx, bool in_transaction, bool failed);

@@ -267,7 +267,8 @@ static void prepare(Session *s)
         refuse(s, CHP_5202);
         return;
     }
-    target_refresh(s->target);
+    if (!target_is_fresh(s->target))
+        target_refresh(s->target);
     signin_prepared(s);
 }
 

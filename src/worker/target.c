@@ -419,6 +419,12 @@ void target_refresh(Target *t)
         dial(t);
 }
 
+bool target_is_fresh(const Target *t)
+{
+    return target_is_known(t) && t->phase != TARGET_NOTHING &&
+           now_ms(t->worker) - t->checked_ms <= CHECK_MS + AGAIN_MS;
+}
+
 /* Whoever waits for a target that cannot be read is told so. */
 static void give_up(Target *t)
 {

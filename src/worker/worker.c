@@ -57,7 +57,7 @@ static void write_down(Worker *w, Session *list)
             continue;
         }
         s->out_flushed = s->gate.written;
-        if (s->durable && s->recorded && s->wait_synced == 0) {
+        if (s->durable && s->recorded) {
             s->wait_synced = w->recorder.flushed;
             recorder_hurry(&w->recorder);
         }

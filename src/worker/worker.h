@@ -175,6 +175,7 @@ uint32_t target_index(const Target *t);
 /* Read the catalogue again; sessions that wait are resumed when it is there. */
 void target_refresh(Target *t);
 bool target_is_known(const Target *t);
+bool target_is_fresh(const Target *t); /* compared with the target's within the last seconds */
 /* The current view for a profile, one reference for the caller. */
 Err target_view(Target *t, const MaskingProfile *profile, ProfileView **ret) MUST_CHECK;
 void view_drop(ProfileView *v);
