@@ -49,7 +49,8 @@ typedef struct Ruler {
     IdText decision;
     Arena words; /* of the ruling at hand */
     LocalAnswer local;
-    Map masked;     /* "table.column" → its method's name: shown so far */
+    Map masked;      /* "table.column" → itself, so that each is listed once */
+    Buf masked_text; /* "mrn (pseudonym), last_name (redact)", in the order they were met */
     bool new_masks; /* something was masked that the client has not been told of */
 } Ruler;
 

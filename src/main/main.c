@@ -1,11 +1,12 @@
 /* `chaperone`: one binary, several processes. */
+#include "cli/cli.h"
 #include "console/console.h"
 #include "keeper/keeper.h"
-#include "supervisor/supervisor.h"
 #include "worker/worker.h"
 
-#include <stdio.h>
 #include <string.h>
+
+enum { EXIT_NO_SUCH_CHILD = 2 };
 
 /* As the supervisor starts it: --child ROLE SLOT WRITER. */
 static int run_child(const char *role, const char *slot, const char *writer_hex)
@@ -16,15 +17,12 @@ static int run_child(const char *role, const char *slot, const char *writer_hex)
         return worker_main(slot, writer_hex);
     if (strcmp(role, "console") == 0)
         return console_main();
-    return 2;
+    return EXIT_NO_SUCH_CHILD;
 }
 
 int main(int argc, char **argv)
 {
     if (argc == 5 && strcmp(argv[1], "--child") == 0)
         return run_child(argv[2], argv[3], argv[4]);
-    if (argc == 3 && strcmp(argv[1], "serve") == 0)
-        return supervisor_serve(argv[2]);
-    (void)fprintf(stderr, "usage: chaperone serve FILE\n");
-    return 2;
+    return cli_main(argc, argv);
 }

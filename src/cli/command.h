@@ -1,0 +1,86 @@
+/* One command: how it is written, what it is for, and what it does. */
+#ifndef CLI_COMMAND_H
+#define CLI_COMMAND_H
+
+#include "base/arena.h"
+#include "config/config.h"
+
+typedef enum ExitStatus {
+    EXIT_DONE = 0,
+    EXIT_FAILED = 1,
+    EXIT_USAGE = 2,
+    EXIT_REFUSED = 3,
+    EXIT_SIGN_IN = 4,
+    EXIT_PENDING = 5,
+    EXIT_DENIED = 6,
+    EXIT_TARGET = 7,
+    EXIT_GATEWAY = 8,
+    EXIT_TAMPERED = 9,
+    EXIT_BUDGET = 10,
+    EXIT_INCOMPLETE = 11,
+} ExitStatus;
+
+typedef enum Format { FORMAT_TABLE = 0, FORMAT_JSON, FORMAT_JSONL, FORMAT_CSV } Format;
+
+enum { WORDS_MAX = 16, OPTIONS_MAX = 64, ARGUMENT_BYTES = 1 << 20 };
+
+typedef struct Option {
+    const char *name;  /* without "--" */
+    const char *value; /* "" for flags */
+} Option;
+
+struct Command;
+
+/* A command line, read. */
+typedef struct Cli {
+    const struct Command *command;
+    const char *words[WORDS_MAX]; /* what is no option */
+    size_t word_count;
+    Option options[OPTIONS_MAX];
+    size_t option_count;
+    const char *config_path;
+    Format format;
+    Arena arena;
+    Config config; /* after cli_config() */
+} Cli;
+
+typedef int CommandFn(Cli *c);
+
+typedef struct Command {
+    const char *name;      /* "user add" */
+    const char *arguments; /* for people: "NAME [--group GROUP]…" */
+    const char *options;   /* "group= wait": with "=" it takes a value */
+    const char *help;
+    CommandFn *run;
+    /* Of calls of the admin socket: */
+    const char *call;    /* "user.add" */
+    const char *words;   /* names of the words, in order: "name"; a "?" behind: may be left out */
+    const char *columns; /* of a list, or of one object; "name:TITLE" */
+    const char *plain;   /* the only member that a table shows: "token" */
+} Command;
+
+extern const Command COMMANDS[];
+extern const size_t COMMAND_COUNT;
+
+/* NULL: not given. */
+const char *cli_option(const Cli *c, const char *name);
+/* To stderr, with the program's name before it. Returns `exit_status`. */
+int cli_say(int exit_status, const char *format, ...) PRINTF_LIKE(2, 3);
+/* Loads the configuration once; false: said why. */
+bool cli_config(Cli *c);
+/* Absolute nanoseconds of "8h", "30d", "2027-01-31"; ERR_MALFORMED. */
+Err cli_expiry(const char *text, uint64_t *ret_unix_ns) MUST_CHECK;
+
+/* admin_command.c */
+CommandFn command_call, command_user_add, command_approvals;
+/* local_command.c */
+CommandFn command_help, command_version, command_error, command_completion;
+/* config_command.c */
+CommandFn command_serve, command_config_validate, command_config_show, command_config_schema,
+    command_config_reference, command_doctor;
+/* play_command.c */
+CommandFn command_session_play;
+/* audit_command.c */
+CommandFn command_audit_verify, command_audit_tail;
+
+#endif

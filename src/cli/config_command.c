@@ -1,0 +1,174 @@
+/* Commands about the configuration and the host. */
+#include "cli/command.h"
+
+#include "base/text.h"
+#include "supervisor/supervisor.h"
+#include "sys/clock.h"
+#include "sys/file.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/timex.h>
+#include <unistd.h>
+
+enum { DOCUMENT_MAX = 4 << 20, LANDLOCK_VERSION_FLAG = 1 };
+
+int command_serve(Cli *c)
+{
+    return supervisor_serve(c->word_count > 0 ? c->words[0] : c->config_path);
+}
+
+/* --- config ------------------------------------------------------------------------------- */
+
+int command_config_validate(Cli *c)
+{
+    CLEANUP(buf_done) Buf yaml;
+    CLEANUP(buf_done) Buf words;
+    const char *path = c->word_count > 0 ? c->words[0] : c->config_path;
+    Problems problems = { 0 };
+
+    buf_init(&yaml, CONFIG_BYTES_MAX);
+    buf_init(&words, DOCUMENT_MAX);
+    if (file_read_all(path, &yaml) != OK)
+        return cli_say(EXIT_USAGE, "cannot read %s: %s", path, strerror(errno));
+    const Err err = config_load(buf_view(&yaml), &c->arena, &c->config, &problems);
+    if (problems_print(&problems, buf_view(&yaml), path, &words) == OK)
+        (void)fprintf(stderr, "%.*s", SHOW(buf_view(&words)));
+    if (err != OK)
+        return EXIT_USAGE;
+    (void)fprintf(stderr, "%s is valid\n", path);
+    return EXIT_DONE;
+}
+
+static int print_document(Err err, const Buf *document)
+{
+    if (err != OK)
+        return cli_say(EXIT_FAILED, "out of memory");
+    (void)printf("%.*s\n", SHOW(buf_view(document)));
+    return EXIT_DONE;
+}
+
+int command_config_show(Cli *c)
+{
+    CLEANUP(buf_done) Buf document;
+
+    if (!cli_config(c))
+        return EXIT_USAGE;
+    buf_init(&document, DOCUMENT_MAX);
+    return print_document(config_show(&c->config, &document), &document);
+}
+
+int command_config_schema(Cli *c)
+{
+    CLEANUP(buf_done) Buf document;
+
+    (void)c;
+    buf_init(&document, DOCUMENT_MAX);
+    return print_document(config_schema(&document), &document);
+}
+
+int command_config_reference(Cli *c)
+{
+    CLEANUP(buf_done) Buf document;
+
+    (void)c;
+    buf_init(&document, DOCUMENT_MAX);
+    return print_document(config_reference(&document), &document);
+}
+
+/* --- doctor ------------------------------------------------------------------------------- */
+
+typedef struct Finding {
+    bool good;
+    char words[512];
+} Finding;
+
+static Finding check_config_file(Cli *c)
+{
+    Finding f = { .good = cli_config(c) };
+
+    (void)snprintf(f.words, sizeof f.words, "configuration %s", c->config_path);
+    return f;
+}
+
+static Finding check_journal(Cli *c)
+{
+    Finding f = { 0 };
+    const char *path;
+
+    if (c->config.version == 0 || arena_string(&c->arena, c->config.storage.journal, &path) != OK) {
+        (void)snprintf(f.words, sizeof f.words, "journal folder: not known");
+        return f;
+    }
+    f.good = access(path, R_OK | W_OK | X_OK) == 0 || errno == ENOENT;
+    (void)snprintf(f.words, sizeof f.words, "journal folder %s%s", path,
+                   errno == ENOENT && f.good ? " (made at the first start)" : "");
+    return f;
+}
+
+static Finding check_landlock(Cli *c)
+{
+    Finding f = { 0 };
+
+    (void)c;
+#ifdef SYS_landlock_create_ruleset
+    const long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_VERSION_FLAG);
+#else
+    const long abi = -1;
+#endif
+    f.good = abi > 0;
+    (void)snprintf(f.words, sizeof f.words, "Landlock, ABI %ld", abi);
+    return f;
+}
+
+static Finding check_seccomp(Cli *c)
+{
+    CLEANUP(buf_done) Buf actions;
+    Finding f = { .words = "seccomp filters" };
+
+    (void)c;
+    buf_init(&actions, 4096);
+    f.good = file_read_all("/proc/sys/kernel/seccomp/actions_avail", &actions) == OK &&
+             text_find(buf_view(&actions), LIT("errno")) < buf_len(&actions);
+    return f;
+}
+
+static Finding check_memfd(Cli *c)
+{
+    Finding f = { .words = "sealed memory files" };
+    CLEANUP(file_done) File file = { .fd = -1 };
+
+    (void)c;
+    f.good = memfd_sealed("doctor", LIT("x"), &file.fd) == OK;
+    return f;
+}
+
+static Finding check_clock(Cli *c)
+{
+    static const uint64_t TOO_EARLY_NS = UINT64_C(1700000000) * 1000000000;
+    struct timex state = { 0 };
+    const int sync = adjtimex(&state);
+    Finding f = { .good = clock_now().unix_ns > TOO_EARLY_NS };
+
+    (void)c;
+    (void)snprintf(f.words, sizeof f.words, "clock%s",
+                   sync == TIME_ERROR ? " (the kernel does not know of a time source)" : "");
+    return f;
+}
+
+int command_doctor(Cli *c)
+{
+    static Finding (*const CHECKS[])(Cli * c) = { check_config_file, check_journal, check_landlock,
+                                                  check_seccomp,     check_memfd,   check_clock };
+    int status = EXIT_DONE;
+
+    for (size_t i = 0; i < COUNT_OF(CHECKS); i++) {
+        const Finding f = CHECKS[i](c);
+
+        (void)printf("%-4s %s\n", f.good ? "ok" : "FAIL", f.words);
+        status = f.good ? status : EXIT_FAILED;
+    }
+    return status;
+}
