@@ -12,7 +12,7 @@ enum { PASSWORD_MAX = 2048, WATCH_SECONDS = 2, SEEN_MAX = 4096 };
 
 static int call_with(Cli *c, json_t *args)
 {
-    CLEANUP(answer_done) Answer answer;
+    CLEANUP(answer_done) Answer answer = { 0 };
 
     if (!gateway_call(c, c->command->call, args, &answer))
         return answer.exit_status;
@@ -29,7 +29,7 @@ int command_call(Cli *c)
 
 int command_user_add(Cli *c)
 {
-    CLEANUP(buf_done) Buf password;
+    CLEANUP(buf_done) Buf password = { 0 };
     json_t *args = gateway_arguments(c);
 
     if (args == NULL)
@@ -57,7 +57,7 @@ static int watch(Cli *c)
     int status = EXIT_DONE;
 
     while (status == EXIT_DONE) {
-        CLEANUP(answer_done) Answer answer;
+        CLEANUP(answer_done) Answer answer = { 0 };
 
         if (!gateway_call(c, c->command->call, json_object(), &answer))
             status = answer.exit_status;

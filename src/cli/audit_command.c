@@ -64,7 +64,7 @@ static void read_census(Audit *a)
 
 static bool read_into(Cli *c, const char *path, size_t max, Bytes *ret)
 {
-    CLEANUP(buf_done) Buf text;
+    CLEANUP(buf_done) Buf text = { 0 };
 
     buf_init(&text, max);
     if (file_read_all(path, &text) != OK || arena_copy(&c->arena, buf_view(&text), ret) != OK) {

@@ -39,8 +39,8 @@ const char *cli_option(const Cli *c, const char *name)
 
 bool cli_config(Cli *c)
 {
-    CLEANUP(buf_done) Buf yaml;
-    CLEANUP(buf_done) Buf words;
+    CLEANUP(buf_done) Buf yaml = { 0 };
+    CLEANUP(buf_done) Buf words = { 0 };
     Problems problems = { 0 };
 
     if (c->config.version != 0)
@@ -122,7 +122,7 @@ static size_t match(const Cli *c, const Command *command)
 
 static int unknown_command(const Cli *c)
 {
-    CLEANUP(buf_done) Buf said;
+    CLEANUP(buf_done) Buf said = { 0 };
 
     buf_init(&said, ARGUMENT_BYTES);
     for (size_t i = 0; i < c->word_count && i < 2; i++)

@@ -24,8 +24,8 @@ int command_serve(Cli *c)
 
 int command_config_validate(Cli *c)
 {
-    CLEANUP(buf_done) Buf yaml;
-    CLEANUP(buf_done) Buf words;
+    CLEANUP(buf_done) Buf yaml = { 0 };
+    CLEANUP(buf_done) Buf words = { 0 };
     const char *path = c->word_count > 0 ? c->words[0] : c->config_path;
     Problems problems = { 0 };
 
@@ -52,7 +52,7 @@ static int print_document(Err err, const Buf *document)
 
 int command_config_show(Cli *c)
 {
-    CLEANUP(buf_done) Buf document;
+    CLEANUP(buf_done) Buf document = { 0 };
 
     if (!cli_config(c))
         return EXIT_USAGE;
@@ -62,7 +62,7 @@ int command_config_show(Cli *c)
 
 int command_config_schema(Cli *c)
 {
-    CLEANUP(buf_done) Buf document;
+    CLEANUP(buf_done) Buf document = { 0 };
 
     (void)c;
     buf_init(&document, DOCUMENT_MAX);
@@ -71,7 +71,7 @@ int command_config_schema(Cli *c)
 
 int command_config_reference(Cli *c)
 {
-    CLEANUP(buf_done) Buf document;
+    CLEANUP(buf_done) Buf document = { 0 };
 
     (void)c;
     buf_init(&document, DOCUMENT_MAX);
@@ -125,7 +125,7 @@ static Finding check_landlock(Cli *c)
 
 static Finding check_seccomp(Cli *c)
 {
-    CLEANUP(buf_done) Buf actions;
+    CLEANUP(buf_done) Buf actions = { 0 };
     Finding f = { .words = "seccomp filters" };
 
     (void)c;

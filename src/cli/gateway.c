@@ -108,7 +108,7 @@ static int dial(Bytes path)
 
 static Err send_call(int fd, const json_t *call)
 {
-    CLEANUP(buf_done) Buf frame;
+    CLEANUP(buf_done) Buf frame = { 0 };
     char *text = json_dumps(call, JSON_COMPACT);
 
     if (text == NULL)
@@ -198,7 +198,7 @@ static Err talk(Cli *c, const json_t *call, Answer *ret)
 
 static json_t *make_call(const Cli *c, const char *name, json_t *args)
 {
-    CLEANUP(buf_done) Buf token;
+    CLEANUP(buf_done) Buf token = { 0 };
 
     buf_init(&token, TOKEN_MAX);
     if (find_token(c, &token) != OK) {

@@ -30,7 +30,7 @@ static int help_all(void)
 
 int command_help(Cli *c)
 {
-    CLEANUP(buf_done) Buf name;
+    CLEANUP(buf_done) Buf name = { 0 };
     const size_t from = c->word_count > 0 && strcmp(c->words[0], "help") == 0 ? 1 : 0;
     bool found = false;
 

@@ -106,7 +106,7 @@ static Err put_cell(const json_t *row, const char *key, Buf *out)
 static void widen(Columns *columns, const json_t *row)
 {
     for (size_t i = 0; i < columns->count; i++) {
-        CLEANUP(buf_done) Buf cell;
+        CLEANUP(buf_done) Buf cell = { 0 };
 
         buf_init(&cell, CELL_MAX);
         if (put_cell(row, columns->at[i].key, &cell) != OK)
@@ -126,7 +126,7 @@ static void print_padded(Bytes text, size_t width, bool last)
 static void print_row(const Columns *columns, const json_t *row)
 {
     for (size_t i = 0; i < columns->count; i++) {
-        CLEANUP(buf_done) Buf cell;
+        CLEANUP(buf_done) Buf cell = { 0 };
 
         buf_init(&cell, CELL_MAX);
         if (put_cell(row, columns->at[i].key, &cell) != OK)
@@ -162,7 +162,7 @@ static void print_object(const Command *command, const json_t *o)
     for (size_t i = 0; i < columns.count; i++)
         width = strlen(columns.at[i].title) > width ? strlen(columns.at[i].title) : width;
     for (size_t i = 0; i < columns.count; i++) {
-        CLEANUP(buf_done) Buf cell;
+        CLEANUP(buf_done) Buf cell = { 0 };
 
         buf_init(&cell, CELL_MAX);
         if (put_cell(o, columns.at[i].key, &cell) == OK)
@@ -186,7 +186,7 @@ static void print_csv_cell(Bytes text)
 static void print_csv_row(const Columns *columns, const json_t *row)
 {
     for (size_t i = 0; i < columns->count; i++) {
-        CLEANUP(buf_done) Buf cell;
+        CLEANUP(buf_done) Buf cell = { 0 };
 
         buf_init(&cell, CELL_MAX);
         if (put_cell(row, columns->at[i].key, &cell) != OK)

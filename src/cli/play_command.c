@@ -39,7 +39,7 @@ static bool read_all(Cli *c, Tape *r, int *ret_status)
     *ret_status = EXIT_USAGE;
     r->parts = json_array();
     while (more) {
-        CLEANUP(answer_done) Answer answer;
+        CLEANUP(answer_done) Answer answer = { 0 };
 
         if (!gateway_call(c, c->command->call, json_incref(args), &answer)) {
             *ret_status = answer.exit_status;
@@ -110,8 +110,8 @@ static Err payload_of(const Tape *r, const Record *record, Buf *out)
 
 static Err show(const Tape *r, const Record *record, Replay *replay)
 {
-    CLEANUP(buf_done) Buf payload;
-    CLEANUP(buf_done) Buf shown;
+    CLEANUP(buf_done) Buf payload = { 0 };
+    CLEANUP(buf_done) Buf shown = { 0 };
 
     buf_init(&payload, PAYLOAD_MAX);
     buf_init(&shown, SHOWN_MAX);

@@ -114,7 +114,7 @@ static Err feed_seals(Run *r)
 
 static Err feed_checkpoint(Run *r)
 {
-    CLEANUP(buf_done) Buf note;
+    CLEANUP(buf_done) Buf note = { 0 };
 
     r->what = "checkpoint";
     buf_init(&note, CHECKPOINT_MAX);
@@ -190,7 +190,7 @@ static Err read_key(const AuditFiles *files, Buf *text, NoteKey *ret)
 Err audit_files_verify(const AuditFiles *files, AuditVerdict *ret, const char **ret_what)
 {
     CLEANUP(audit_verify_done) AuditVerify verify = { 0 };
-    CLEANUP(buf_done) Buf key_text;
+    CLEANUP(buf_done) Buf key_text = { 0 };
     Run run = { .verify = &verify, .files = files };
     NoteKey key;
 

@@ -116,7 +116,7 @@ static Err start_rows(PgScreen *s, size_t columns)
 
 static Err show_into(Arena *a, Bytes text, Bytes *ret)
 {
-    CLEANUP(buf_done) Buf shown;
+    CLEANUP(buf_done) Buf shown = { 0 };
     const Bytes part = utf8_upto(text, CELL_SHOWN);
 
     buf_init(&shown, 16 * CELL_SHOWN);
@@ -149,7 +149,7 @@ static Err on_row_description(PgScreen *s, Bytes body, Buf *out)
 
 static Err show_hex(Arena *a, Bytes value, Bytes *ret)
 {
-    CLEANUP(buf_done) Buf hex;
+    CLEANUP(buf_done) Buf hex = { 0 };
 
     buf_init(&hex, 4 * CELL_SHOWN);
     TRY(buf_append(&hex, LIT("\\x")));

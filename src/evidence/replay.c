@@ -149,7 +149,7 @@ static Err unzip(Bytes packed, Buf *out)
 
 static Err show_chunk(Replay *r, Bytes payload, Buf *out)
 {
-    CLEANUP(buf_done) Buf plain;
+    CLEANUP(buf_done) Buf plain = { 0 };
 
     if (payload.len == 0)
         return OK;

@@ -51,7 +51,7 @@ typedef struct Ruler {
     LocalAnswer local;
     Map masked;      /* "table.column" → itself, so that each is listed once */
     Buf masked_text; /* "mrn (pseudonym), last_name (redact)", in the order they were met */
-    bool new_masks; /* something was masked that the client has not been told of */
+    bool new_masks;  /* something was masked that the client has not been told of */
 } Ruler;
 
 void ruler_init(Ruler *r, SipKey hash_key);
