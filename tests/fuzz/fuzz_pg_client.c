@@ -83,7 +83,7 @@ static const char *const STEPS[] = {
     "Q prepare a as select ssn",
     "Q declare p for hold",
     "Q declare p hold for rows ssn",
-    "Q copen p hold",
+    "Q copen p rows ssn",
     "Q copen p select ssn,id",
     "Q copen p rows id",
     "Q cprep a hold",

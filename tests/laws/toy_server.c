@@ -302,7 +302,7 @@ static Failure run_names(ToyServer *s, const ToySql *sql, const char **ret_tag)
     const bool has_statement = find_statement(s, sql->name) >= 0;
     const bool has_portal = find_portal(s, sql->name) != NULL;
 
-    if (sql->kind == STATEMENT_PREPARE && has_statement)
+    if ((sql->kind == STATEMENT_PREPARE || prep) && has_statement)
         return (Failure){ "42P05", "prepared statement already exists" };
     if (sql->kind == STATEMENT_DECLARE && has_portal)
         return (Failure){ "42P03", "cursor already exists" };
@@ -310,8 +310,6 @@ static Failure run_names(ToyServer *s, const ToySql *sql, const char **ret_tag)
         return (Failure){ "26000", "prepared statement does not exist" };
     if ((sql->kind == STATEMENT_CLOSE || sql->kind == STATEMENT_FETCH) && !has_portal)
         return (Failure){ "34000", "cursor does not exist" };
-    if (prep)
-        drop_statement(s, sql->name);
     if (sql->kind == STATEMENT_DEALLOCATE)
         drop_statement(s, sql->name);
     if (sql->kind == STATEMENT_CLOSE)
