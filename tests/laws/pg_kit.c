@@ -264,6 +264,7 @@ void kit_init(Kit *k)
     buf_init(&k->gate.wire.to_client, 8 << 20);
     buf_init(&k->client, 64 << 20);
     buf_init(&k->target, 64 << 20);
+    buf_init(&k->recorded, 64 << 20);
     toy_server_init(&k->server);
 }
 
@@ -278,6 +279,7 @@ void kit_done(Kit *k)
     buf_done(&k->gate.wire.to_client);
     buf_done(&k->client);
     buf_done(&k->target);
+    buf_done(&k->recorded);
     toy_server_done(&k->server);
 }
 
@@ -297,8 +299,18 @@ static Err take_output(Kit *k, Err err)
     return err;
 }
 
+static void record(Kit *k, bool server, Bytes bytes)
+{
+    if (!k->records || bytes.len == 0)
+        return;
+    EXPECT(k->turn_count < KIT_TURNS);
+    k->turns[k->turn_count++] = (Turn){ server, buf_len(&k->recorded), bytes.len };
+    must(buf_append(&k->recorded, bytes));
+}
+
 Err kit_client(Kit *k, Bytes bytes)
 {
+    record(k, false, bytes);
     do {
         const size_t len = k->piece > 0 && k->piece < bytes.len ? k->piece : bytes.len;
 
@@ -311,6 +323,7 @@ Err kit_client(Kit *k, Bytes bytes)
 
 Err kit_server(Kit *k, Bytes bytes)
 {
+    record(k, true, bytes);
     do {
         const size_t len = k->piece > 0 && k->piece < bytes.len ? k->piece : bytes.len;
 

@@ -9,15 +9,27 @@
 #include "proto/pg/pg.h"
 #include "toy_server.h"
 
+/* What one side said at once. */
+typedef struct Turn {
+    bool server;
+    size_t start, len; /* in Kit.recorded */
+} Turn;
+
+enum { KIT_TURNS = 256 };
+
 typedef struct Kit {
     Gate gate;
     Pg pg;
     Arena arena;
     ToyServer server;
-    size_t piece;         /* bytes come in pieces of this size; 0: as they are */
-    bool scripted;        /* no toy server: what is to come from it is said by kit_server() */
-    Buf client;           /* all that the client got */
-    Buf target;           /* all that the server got */
+    size_t piece;  /* bytes come in pieces of this size; 0: as they are */
+    bool scripted; /* no toy server: what is to come from it is said by kit_server() */
+    Buf client;    /* all that the client got */
+    Buf target;    /* all that the server got */
+    bool records;
+    Buf recorded;
+    Turn turns[KIT_TURNS];
+    size_t turn_count;
     bool approved;        /* a person said yes to what is held */
     bool own_transaction; /* as the ready port was told */
     bool last_failed;

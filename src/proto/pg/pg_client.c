@@ -419,8 +419,13 @@ static Err on_message(Pg *pg, Wire *wire, const PgFrame *frame, Step *ret_step,
 
 static bool must_wait(const Pg *pg)
 {
-    return pg->queue.changing_names > 0 || pg->queue.count + 4 > PG_QUEUE_MAX ||
-           pg->queue.text_bytes > PG_QUEUE_TEXT_MAX;
+    return pg->queue.count + 4 > PG_QUEUE_MAX || pg->queue.text_bytes > PG_QUEUE_TEXT_MAX;
+}
+
+/* Names may be in flux: only what looks none up may go on. */
+static bool must_settle(const Pg *pg, uint8_t tag)
+{
+    return pg->queue.changing_names > 0 && tag != 'S' && tag != 'H';
 }
 
 /* ERR_MORE: nothing to do before more bytes come, from the client or from the server. */
@@ -436,6 +441,10 @@ static Err next_message(Pg *pg, Wire *wire, Step *ret_step, Command *ret_command
     if (err == ERR_MORE && frame.size > wire->from_client.max)
         return ERR_LIMIT; /* it will never be here whole */
     TRY(err);
+    if (must_settle(pg, frame.tag)) {
+        TRY(wait_for_server(pg, wire));
+        return ERR_MORE;
+    }
     err = on_message(pg, wire, &frame, ret_step, ret_command);
     if (err != ERR_MORE)
         return err;
