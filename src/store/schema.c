@@ -1,6 +1,7 @@
 #include "store/schema.h"
 
-/* Times are nanoseconds since 1970; 0: never, or not yet. Ids are 16 bytes. */
+/* Each step ends by saying the version it leads to. Times are nanoseconds since 1970; 0: never, or
+ * not yet. Ids are 16 bytes. */
 #define STEP_1                                                                                     \
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;"                       \
     "CREATE TABLE user (name TEXT PRIMARY KEY, kind INTEGER NOT NULL, owner TEXT NOT NULL,"        \
@@ -48,6 +49,7 @@
     "CREATE INDEX segment_open ON segment (state) WHERE state = 0;"                                \
     "CREATE INDEX segment_writer ON segment (writer);"                                             \
     "CREATE TABLE checkpoint (size INTEGER NOT NULL, created INTEGER NOT NULL,"                    \
-    " note TEXT NOT NULL, PRIMARY KEY (size, created)) STRICT;"
+    " note TEXT NOT NULL, PRIMARY KEY (size, created)) STRICT;"                                    \
+    "PRAGMA user_version = 1;"
 
 const char *const STORE_MIGRATIONS[STORE_SCHEMA_VERSION] = { STEP_1 };
