@@ -165,7 +165,8 @@ static void note_record(Orphans *o, const SegmentFrame *f)
     }
 }
 
-/* The worker's segments and the keeper's: an earlier recovery may have been cut short. */
+/* The worker's segments, newest first, until all are found; and all the keeper's, whose ids say
+ * nothing about the order: an earlier recovery may have been cut short. */
 static Err look_into(void *ctx, const StoreSegment *segment)
 {
     Orphans *o = ctx;
@@ -174,7 +175,7 @@ static Err look_into(void *ctx, const StoreSegment *segment)
     SegmentFrame f;
     Bytes file;
 
-    if (o->without_record == 0 || (!segment->keeper && !id_eq(&segment->writer, o->writer)))
+    if (!segment->keeper && (o->without_record == 0 || !id_eq(&segment->writer, o->writer)))
         return OK;
     if (file_map(path.text, &file) != OK)
         return OK; /* the verifier will say that it is missing */
