@@ -2,12 +2,12 @@
 
 #include "base/text.h"
 
-Json json_begin(Buf *out)
+Json json_write_begin(Buf *out)
 {
     return (Json){ .out = out };
 }
 
-Err json_end(const Json *j)
+Err json_write_end(const Json *j)
 {
     return j->err;
 }
@@ -102,65 +102,65 @@ static void begin_value(Json *j, const char *key)
     j->comma = true;
 }
 
-void json_object(Json *j, const char *key)
+void json_write_object(Json *j, const char *key)
 {
     begin_value(j, key);
     put(j, LIT("{"));
     j->comma = false;
 }
 
-void json_object_end(Json *j)
+void json_write_object_end(Json *j)
 {
     put(j, LIT("}"));
     j->comma = true;
 }
 
-void json_array(Json *j, const char *key)
+void json_write_array(Json *j, const char *key)
 {
     begin_value(j, key);
     put(j, LIT("["));
     j->comma = false;
 }
 
-void json_array_end(Json *j)
+void json_write_array_end(Json *j)
 {
     put(j, LIT("]"));
     j->comma = true;
 }
 
-void json_string(Json *j, const char *key, Bytes value)
+void json_write_string(Json *j, const char *key, Bytes value)
 {
     begin_value(j, key);
     put_text(j, value);
 }
 
-void json_u64(Json *j, const char *key, uint64_t value)
+void json_write_u64(Json *j, const char *key, uint64_t value)
 {
     begin_value(j, key);
     if (j->err == OK)
         j->err = text_format(j->out, "%llu", (unsigned long long)value);
 }
 
-void json_i64(Json *j, const char *key, int64_t value)
+void json_write_i64(Json *j, const char *key, int64_t value)
 {
     begin_value(j, key);
     if (j->err == OK)
         j->err = text_format(j->out, "%lld", (long long)value);
 }
 
-void json_bool(Json *j, const char *key, bool value)
+void json_write_bool(Json *j, const char *key, bool value)
 {
     begin_value(j, key);
     put(j, value ? LIT("true") : LIT("false"));
 }
 
-void json_null(Json *j, const char *key)
+void json_write_null(Json *j, const char *key)
 {
     begin_value(j, key);
     put(j, LIT("null"));
 }
 
-void json_raw(Json *j, const char *key, Bytes document)
+void json_write_raw(Json *j, const char *key, Bytes document)
 {
     begin_value(j, key);
     put(j, document);

@@ -37,32 +37,32 @@ static const char *form_pattern(TextForm form)
 
 static void put_text_type(Json *j, const char *pattern)
 {
-    json_string(j, "type", LIT("string"));
+    json_write_string(j, "type", LIT("string"));
     if (pattern != NULL)
-        json_string(j, "pattern", text_of(pattern));
+        json_write_string(j, "pattern", text_of(pattern));
     else
-        json_u64(j, "minLength", 1);
+        json_write_u64(j, "minLength", 1);
 }
 
 static void put_enum(Json *j, const Choices *choices)
 {
-    json_array(j, "enum");
+    json_write_array(j, "enum");
     for (size_t i = 0; i < choices->count; i++)
         if (!choices->at[i].later)
-            json_string(j, NULL, text_of(choices->at[i].name));
+            json_write_string(j, NULL, text_of(choices->at[i].name));
     if (choices->all)
-        json_string(j, NULL, LIT("*"));
-    json_array_end(j);
+        json_write_string(j, NULL, LIT("*"));
+    json_write_array_end(j);
 }
 
 static void put_record(Json *j, const Record *r);
 
 static void put_items(Json *j, const Field *f)
 {
-    json_string(j, "type", LIT("array"));
+    json_write_string(j, "type", LIT("array"));
     if (!f->may_be_empty && f->type != FIELD_OBJECTS)
-        json_u64(j, "minItems", 1);
-    json_object(j, "items");
+        json_write_u64(j, "minItems", 1);
+    json_write_object(j, "items");
     if (f->type == FIELD_OBJECTS)
         put_record(j, f->record);
     else if (f->type == FIELD_TEXTS)
@@ -73,7 +73,7 @@ static void put_items(Json *j, const Field *f)
         put_text_type(j, "^([^.*]+|[*])([.]([^.*]+|[*])){1,2}$");
     else
         put_enum(j, f->choices);
-    json_object_end(j);
+    json_write_object_end(j);
 }
 
 static void put_type(Json *j, const Field *f)
@@ -83,12 +83,12 @@ static void put_type(Json *j, const Field *f)
         put_text_type(j, form_pattern(f->form));
         return;
     case FIELD_BOOL:
-        json_string(j, "type", LIT("boolean"));
+        json_write_string(j, "type", LIT("boolean"));
         return;
     case FIELD_COUNT:
-        json_string(j, "type", LIT("integer"));
-        json_u64(j, "minimum", f->min);
-        json_u64(j, "maximum", f->max);
+        json_write_string(j, "type", LIT("integer"));
+        json_write_u64(j, "minimum", f->min);
+        json_write_u64(j, "maximum", f->max);
         return;
     case FIELD_DURATION:
         put_text_type(j, "^[0-9]+(ms|s|m|h|d|y)$");
@@ -111,10 +111,10 @@ static void put_type(Json *j, const Field *f)
         put_items(j, f);
         return;
     case FIELD_LABELS:
-        json_string(j, "type", LIT("object"));
-        json_object(j, "additionalProperties");
+        json_write_string(j, "type", LIT("object"));
+        json_write_object(j, "additionalProperties");
         put_text_type(j, NULL);
-        json_object_end(j);
+        json_write_object_end(j);
         return;
     case FIELD_OBJECT:
         put_record(j, f->record);
@@ -127,37 +127,37 @@ static void put_type(Json *j, const Field *f)
 /* Recursion goes as deep as the table of fields. */
 static void put_record(Json *j, const Record *r)
 {
-    json_string(j, "type", LIT("object"));
-    json_bool(j, "additionalProperties", false);
-    json_array(j, "required");
+    json_write_string(j, "type", LIT("object"));
+    json_write_bool(j, "additionalProperties", false);
+    json_write_array(j, "required");
     for (size_t i = 0; i < r->count; i++)
         if (r->fields[i].required)
-            json_string(j, NULL, text_of(r->fields[i].key));
-    json_array_end(j);
-    json_object(j, "properties");
+            json_write_string(j, NULL, text_of(r->fields[i].key));
+    json_write_array_end(j);
+    json_write_object(j, "properties");
     for (size_t i = 0; i < r->count; i++) {
         const Field *f = &r->fields[i];
 
         if (f->type == FIELD_LATER)
             continue;
-        json_object(j, f->key);
-        json_string(j, "description", text_of(f->doc));
+        json_write_object(j, f->key);
+        json_write_string(j, "description", text_of(f->doc));
         put_type(j, f);
-        json_object_end(j);
+        json_write_object_end(j);
     }
-    json_object_end(j);
+    json_write_object_end(j);
 }
 
 Err config_schema(Buf *out)
 {
-    Json j = json_begin(out);
+    Json j = json_write_begin(out);
 
-    json_object(&j, NULL);
-    json_string(&j, "$schema", LIT("https://json-schema.org/draft/2020-12/schema"));
-    json_string(&j, "title", LIT("chaperone configuration, version 1"));
+    json_write_object(&j, NULL);
+    json_write_string(&j, "$schema", LIT("https://json-schema.org/draft/2020-12/schema"));
+    json_write_string(&j, "title", LIT("chaperone configuration, version 1"));
     put_record(&j, &CONFIG_RECORD);
-    json_object_end(&j);
-    return json_end(&j);
+    json_write_object_end(&j);
+    return json_write_end(&j);
 }
 
 static Err put_choices_doc(const Choices *choices, Buf *out)

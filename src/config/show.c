@@ -20,10 +20,10 @@ static void show_choice(Json *j, const char *key, const Choices *choices, unsign
 {
     for (size_t i = 0; i < choices->count; i++)
         if (!choices->at[i].later && choices->at[i].value == value) {
-            json_string(j, key, text_of(choices->at[i].name));
+            json_write_string(j, key, text_of(choices->at[i].name));
             return;
         }
-    json_null(j, key);
+    json_write_null(j, key);
 }
 
 static void show_bits(Json *j, const Field *f, const uint8_t *base)
@@ -37,15 +37,15 @@ static void show_bits(Json *j, const Field *f, const uint8_t *base)
     else
         get(f, base, &narrow, sizeof narrow);
     bits |= narrow;
-    json_array(j, f->key);
+    json_write_array(j, f->key);
     for (size_t i = 0; i < f->choices->count; i++) {
         const Choice *c = &f->choices->at[i];
         const uint64_t bit = kinds ? (uint64_t)1 << c->value : c->value;
 
         if (!c->later && (bits & bit) != 0)
-            json_string(j, NULL, text_of(c->name));
+            json_write_string(j, NULL, text_of(c->name));
     }
-    json_array_end(j);
+    json_write_array_end(j);
 }
 
 /* Patterns as people write them, in a Buf of their own. */
@@ -60,7 +60,7 @@ static void show_pattern(Json *j, const NamePattern *p, bool columns)
         j->err = text_format(&text, "%s%.*s", i > 0 ? "." : "",
                              SHOW(parts[i].len > 0 ? parts[i] : LIT("*")));
     if (j->err == OK)
-        json_string(j, NULL, buf_view(&text));
+        json_write_string(j, NULL, buf_view(&text));
     buf_done(&text);
 }
 
@@ -69,14 +69,14 @@ static void show_list(Json *j, const Field *f, const uint8_t *base)
     List list;
 
     get(f, base, &list, sizeof list);
-    json_array(j, f->key);
+    json_write_array(j, f->key);
     for (size_t i = 0; i < list.count; i++) {
         if (f->type == FIELD_TEXTS)
-            json_string(j, NULL, ((const Bytes *)list.at)[i]);
+            json_write_string(j, NULL, ((const Bytes *)list.at)[i]);
         else
             show_pattern(j, &((const NamePattern *)list.at)[i], f->type == FIELD_COLUMNS);
     }
-    json_array_end(j);
+    json_write_array_end(j);
 }
 
 static const Label *next_label(const Labels *labels, const Label *after)
@@ -99,7 +99,7 @@ static void show_labels(Json *j, const Field *f, const uint8_t *base, Arena *key
     Labels labels;
 
     get(f, base, &labels, sizeof labels);
-    json_object(j, f->key);
+    json_write_object(j, f->key);
     for (const Label *x = next_label(&labels, NULL); x != NULL; x = next_label(&labels, x)) {
         const char *key = NULL;
 
@@ -107,9 +107,9 @@ static void show_labels(Json *j, const Field *f, const uint8_t *base, Arena *key
             j->err = arena_string(keys, x->key, &key);
         if (j->err != OK)
             return;
-        json_string(j, key, x->value);
+        json_write_string(j, key, x->value);
     }
-    json_object_end(j);
+    json_write_object_end(j);
 }
 
 static void show_number(Json *j, const Field *f, const uint8_t *base)
@@ -118,9 +118,9 @@ static void show_number(Json *j, const Field *f, const uint8_t *base)
 
     get(f, base, &value, sizeof value);
     if (value == 0 && f->min > 0)
-        json_null(j, f->key); /* left out */
+        json_write_null(j, f->key); /* left out */
     else
-        json_u64(j, f->key, value);
+        json_write_u64(j, f->key, value);
 }
 
 static void show_scalar(Json *j, const Field *f, const uint8_t *base)
@@ -130,14 +130,14 @@ static void show_scalar(Json *j, const Field *f, const uint8_t *base)
 
         get(f, base, &text, sizeof text);
         if (text.len == 0)
-            json_null(j, f->key);
+            json_write_null(j, f->key);
         else
-            json_string(j, f->key, text);
+            json_write_string(j, f->key, text);
     } else if (f->type == FIELD_BOOL) {
         bool value;
 
         get(f, base, &value, sizeof value);
-        json_bool(j, f->key, value);
+        json_write_bool(j, f->key, value);
     } else if (f->type == FIELD_CHOICE) {
         unsigned value;
 
@@ -160,7 +160,7 @@ static void show_address(Json *j, const Field *f, const uint8_t *base)
     if (j->err == OK)
         j->err = text_format(&text, ipv6 ? "[%.*s]:%u" : "%.*s:%u", SHOW(a.host), a.port);
     if (j->err == OK)
-        json_string(j, f->key, buf_view(&text));
+        json_write_string(j, f->key, buf_view(&text));
     buf_done(&text);
 }
 
@@ -190,19 +190,19 @@ static void show_field(Json *j, const Field *f, const uint8_t *base, Arena *keys
         show_address(j, f, base);
         return;
     case FIELD_OBJECT:
-        json_object(j, f->key);
+        json_write_object(j, f->key);
         show_record(j, f->record, base + f->offset, keys);
-        json_object_end(j);
+        json_write_object_end(j);
         return;
     case FIELD_OBJECTS:
         get(f, base, &list, sizeof list);
-        json_array(j, f->key);
+        json_write_array(j, f->key);
         for (size_t i = 0; i < list.count; i++) {
-            json_object(j, NULL);
+            json_write_object(j, NULL);
             show_record(j, f->record, (const uint8_t *)list.at + i * f->record->size, keys);
-            json_object_end(j);
+            json_write_object_end(j);
         }
-        json_array_end(j);
+        json_write_array_end(j);
         return;
     case FIELD_TEXT:
     case FIELD_BOOL:
@@ -224,12 +224,12 @@ static void show_record(Json *j, const Record *r, const uint8_t *base, Arena *ke
 Err config_show(const Config *config, Buf *out)
 {
     Arena keys;
-    Json j = json_begin(out);
+    Json j = json_write_begin(out);
 
     arena_init(&keys, CONFIG_BYTES_MAX * 2);
-    json_object(&j, NULL);
+    json_write_object(&j, NULL);
     show_record(&j, &CONFIG_RECORD, (const uint8_t *)config, &keys);
-    json_object_end(&j);
+    json_write_object_end(&j);
     arena_done(&keys);
-    return json_end(&j);
+    return json_write_end(&j);
 }

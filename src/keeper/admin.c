@@ -103,10 +103,10 @@ Err admin_fail(AdminRun *run, AdminExit exit_status, const char *format, ...)
     (void)vsnprintf(words, sizeof words, format, args);
     va_end(args);
     buf_truncate(&run->result, 0);
-    Json j = json_begin(&run->result);
-    json_object(&j, NULL);
-    json_string(&j, "message", text_of(words));
-    json_object_end(&j);
+    Json j = json_write_begin(&run->result);
+    json_write_object(&j, NULL);
+    json_write_string(&j, "message", text_of(words));
+    json_write_object_end(&j);
     run->exit_status = exit_status;
     return ERR_REFUSED;
 }
@@ -159,12 +159,12 @@ static void put_arguments(const AdminRun *run, Json *j)
     PackList at = run->arguments;
     Bytes key, value;
 
-    json_array(j, "arguments");
+    json_write_array(j, "arguments");
     while (pack_next(&at, &key) && pack_next(&at, &value)) {
-        json_string(j, NULL, key);
-        json_string(j, NULL, text_eq(key, LIT("password")) ? LIT("(not recorded)") : value);
+        json_write_string(j, NULL, key);
+        json_write_string(j, NULL, text_eq(key, LIT("password")) ? LIT("(not recorded)") : value);
     }
-    json_array_end(j);
+    json_write_array_end(j);
 }
 
 static Err record_access(AdminRun *run)
@@ -172,14 +172,15 @@ static Err record_access(AdminRun *run)
     CLEANUP(buf_done) Buf payload = { 0 };
 
     buf_init(&payload, 2 * LIMIT_IPC_MESSAGE);
-    Json j = json_begin(&payload);
-    json_object(&j, NULL);
-    json_string(&j, "call", run->name);
-    json_string(&j, "caller", run->caller);
-    json_string(&j, "as", run->who == ADMIN_ADMINISTRATOR ? LIT("administrator") : LIT("identity"));
+    Json j = json_write_begin(&payload);
+    json_write_object(&j, NULL);
+    json_write_string(&j, "call", run->name);
+    json_write_string(&j, "caller", run->caller);
+    json_write_string(&j, "as",
+                      run->who == ADMIN_ADMINISTRATOR ? LIT("administrator") : LIT("identity"));
     put_arguments(run, &j);
-    json_object_end(&j);
-    TRY(json_end(&j));
+    json_write_object_end(&j);
+    TRY(json_write_end(&j));
     const DiaryEntry entry = { .type = LEAF_ADMIN_ACCESS,
                                .actor = run->caller,
                                .target = run->name,

@@ -81,19 +81,19 @@ static Err send_slice(Page *p, const SegmentFrame *f, const Slice *slice)
     buf_init(&row, PART_MAX);
     buf_init(&text, PART_MAX);
     TRY(base64_encode(slice->part, &text));
-    Json j = json_begin(&row);
-    json_object(&j, NULL);
-    json_string(&j, "type", leaf_type_name(f->leaf.type));
-    json_u64(&j, "time_ns", f->leaf.time_unix_ns);
-    json_u64(&j, "session_seq", f->leaf.session_seq);
-    json_u64(&j, "segment", f->leaf.segment);
-    json_u64(&j, "offset", f->offset);
-    json_u64(&j, "ruling", f->leaf.ruling);
-    json_bool(&j, "shredded", slice->shredded);
-    json_bool(&j, "more", slice->more);
-    json_string(&j, "data", buf_view(&text));
-    json_object_end(&j);
-    TRY(json_end(&j));
+    Json j = json_write_begin(&row);
+    json_write_object(&j, NULL);
+    json_write_string(&j, "type", leaf_type_name(f->leaf.type));
+    json_write_u64(&j, "time_ns", f->leaf.time_unix_ns);
+    json_write_u64(&j, "session_seq", f->leaf.session_seq);
+    json_write_u64(&j, "segment", f->leaf.segment);
+    json_write_u64(&j, "offset", f->offset);
+    json_write_u64(&j, "ruling", f->leaf.ruling);
+    json_write_bool(&j, "shredded", slice->shredded);
+    json_write_bool(&j, "more", slice->more);
+    json_write_string(&j, "data", buf_view(&text));
+    json_write_object_end(&j);
+    TRY(json_write_end(&j));
     return admin_part(p->run, buf_view(&row));
 }
 
@@ -173,13 +173,13 @@ static Err record_viewing(AdminRun *run, const StoreSession *n)
     const IdText id = id_text('s', &n->id);
 
     buf_init(&payload, 4096);
-    Json j = json_begin(&payload);
-    json_object(&j, NULL);
-    json_string(&j, "session", text_of(id.text));
-    json_string(&j, "viewer", run->caller);
-    json_string(&j, "from", utf8_upto(admin_argument(run, "from"), 64));
-    json_object_end(&j);
-    TRY(json_end(&j));
+    Json j = json_write_begin(&payload);
+    json_write_object(&j, NULL);
+    json_write_string(&j, "session", text_of(id.text));
+    json_write_string(&j, "viewer", run->caller);
+    json_write_string(&j, "from", utf8_upto(admin_argument(run, "from"), 64));
+    json_write_object_end(&j);
+    TRY(json_write_end(&j));
     /* Not under the session's id: a viewing is not part of what is viewed. */
     const DiaryEntry entry = { .type = LEAF_EVIDENCE_ACCESS,
                                .actor = run->caller,

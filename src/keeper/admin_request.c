@@ -13,12 +13,12 @@ static Err put_answer(void *ctx, const StoreAnswer *a)
 {
     Json *j = ctx;
 
-    json_object(j, NULL);
-    json_string(j, "who", a->who);
-    json_bool(j, "approved", a->approved);
-    json_string(j, "reason", a->reason);
-    json_u64(j, "at_ns", a->at_ns);
-    json_object_end(j);
+    json_write_object(j, NULL);
+    json_write_string(j, "who", a->who);
+    json_write_bool(j, "approved", a->approved);
+    json_write_string(j, "reason", a->reason);
+    json_write_u64(j, "at_ns", a->at_ns);
+    json_write_object_end(j);
     return OK;
 }
 
@@ -26,24 +26,24 @@ static void put_fields(Json *j, const StoreRequest *r)
 {
     const IdText id = id_text('r', &r->id), session = id_text('s', &r->session);
 
-    json_string(j, "id", text_of(id.text));
-    json_string(j, "state", text_of(request_state_name(r->state)));
-    json_string(j, "caller", r->caller);
-    json_string(j, "kind", text_of(identity_kind_name(r->caller_kind)));
-    json_string(j, "resource", r->resource);
-    json_string(j, "rule", r->rule);
-    json_string(j, "role", r->role);
-    json_string(j, "fact", r->fact);
-    json_string(j, "group", r->group);
-    json_u64(j, "count", r->count);
-    json_bool(j, "ticket", r->ticket);
-    json_string(j, "session", text_of(session.text));
-    json_string(j, "decision", r->decision);
-    json_u64(j, "created_ns", r->created_ns);
-    json_u64(j, "deadline_ns", r->deadline_ns);
-    json_u64(j, "valid_until_ns", r->valid_until_ns);
-    json_string(j, "who", r->who);
-    json_string(j, "why", r->why);
+    json_write_string(j, "id", text_of(id.text));
+    json_write_string(j, "state", text_of(request_state_name(r->state)));
+    json_write_string(j, "caller", r->caller);
+    json_write_string(j, "kind", text_of(identity_kind_name(r->caller_kind)));
+    json_write_string(j, "resource", r->resource);
+    json_write_string(j, "rule", r->rule);
+    json_write_string(j, "role", r->role);
+    json_write_string(j, "fact", r->fact);
+    json_write_string(j, "group", r->group);
+    json_write_u64(j, "count", r->count);
+    json_write_bool(j, "ticket", r->ticket);
+    json_write_string(j, "session", text_of(session.text));
+    json_write_string(j, "decision", r->decision);
+    json_write_u64(j, "created_ns", r->created_ns);
+    json_write_u64(j, "deadline_ns", r->deadline_ns);
+    json_write_u64(j, "valid_until_ns", r->valid_until_ns);
+    json_write_string(j, "who", r->who);
+    json_write_string(j, "why", r->why);
 }
 
 /* The text may hold PHI: only for who asked and who may answer. A text that does not fit one
@@ -53,19 +53,20 @@ static Err put_request(AdminRun *run, const StoreRequest *r, bool with_text, Buf
     CLEANUP(buf_done) Buf text = { 0 };
 
     buf_init(&text, TEXT_MAX);
-    Json j = json_begin(out);
-    json_object(&j, NULL);
+    Json j = json_write_begin(out);
+    json_write_object(&j, NULL);
     put_fields(&j, r);
     if (with_text) {
         TRY(approve_text(run->keeper, r, &text));
-        json_string(&j, "check_word", r->check_word);
-        json_raw(&j, "what", buf_len(&text) < ROW_MAX - 16384 ? buf_view(&text) : LIT("null"));
+        json_write_string(&j, "check_word", r->check_word);
+        json_write_raw(&j, "what",
+                       buf_len(&text) < ROW_MAX - 16384 ? buf_view(&text) : LIT("null"));
     }
-    json_array(&j, "answers");
+    json_write_array(&j, "answers");
     TRY(store_answer_each(run->keeper->store, &r->id, put_answer, &j));
-    json_array_end(&j);
-    json_object_end(&j);
-    return json_end(&j);
+    json_write_array_end(&j);
+    json_write_object_end(&j);
+    return json_write_end(&j);
 }
 
 static bool may_see_text(AdminRun *run, const StoreRequest *r)

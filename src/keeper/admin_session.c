@@ -9,23 +9,23 @@ enum { ROW_MAX = 16 << 10, LIST_MAX = 1000 };
 static Err put_session(const StoreSession *n, Buf *out)
 {
     const IdText id = id_text('s', &n->id);
-    Json j = json_begin(out);
+    Json j = json_write_begin(out);
 
-    json_object(&j, NULL);
-    json_string(&j, "id", text_of(id.text));
-    json_string(&j, "state", n->ended_ns == 0 ? LIT("live") : LIT("ended"));
-    json_string(&j, "user", n->user);
-    json_string(&j, "kind", text_of(identity_kind_name(n->kind)));
-    json_string(&j, "resource", n->resource);
-    json_string(&j, "peer", n->peer);
-    json_string(&j, "application", n->application);
-    json_string(&j, "purpose", n->purpose);
-    json_u64(&j, "started_ns", n->started_ns);
-    json_u64(&j, "ended_ns", n->ended_ns);
-    json_string(&j, "reason", n->reason);
-    json_u64(&j, "statements", n->statements);
-    json_object_end(&j);
-    return json_end(&j);
+    json_write_object(&j, NULL);
+    json_write_string(&j, "id", text_of(id.text));
+    json_write_string(&j, "state", n->ended_ns == 0 ? LIT("live") : LIT("ended"));
+    json_write_string(&j, "user", n->user);
+    json_write_string(&j, "kind", text_of(identity_kind_name(n->kind)));
+    json_write_string(&j, "resource", n->resource);
+    json_write_string(&j, "peer", n->peer);
+    json_write_string(&j, "application", n->application);
+    json_write_string(&j, "purpose", n->purpose);
+    json_write_u64(&j, "started_ns", n->started_ns);
+    json_write_u64(&j, "ended_ns", n->ended_ns);
+    json_write_string(&j, "reason", n->reason);
+    json_write_u64(&j, "statements", n->statements);
+    json_write_object_end(&j);
+    return json_write_end(&j);
 }
 
 static bool reviews(const AdminRun *run, Bytes resource)

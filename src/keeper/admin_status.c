@@ -18,25 +18,26 @@ static Err put_status(AdminRun *run, Bytes processes)
     TRY(store_session_live_count(k->store, &sessions));
     TRY(store_segment_count(k->store, &segments));
     TRY(store_request_count(k->store, &open, &requests));
-    Json j = json_begin(&run->result);
-    json_object(&j, NULL);
-    json_u64(&j, "schema_version", 1);
-    json_string(&j, "version", LIT(CHAPERONE_VERSION));
-    json_bool(&j, "recording", !k->diary.failed);
-    json_u64(&j, "started_ns", k->started_ns);
-    json_u64(&j, "uptime_ms", (k->now.unix_ns - k->started_ns) / 1000000);
-    json_u64(&j, "sessions_live", sessions);
-    json_u64(&j, "requests_open", requests);
-    json_u64(&j, "segments", segments);
-    json_object(&j, "checkpoint");
-    json_string(&j, "origin", buf_view(&k->ledger.origin));
-    json_u64(&j, "size", k->ledger.signed_size);
-    json_object_end(&j);
-    json_string(&j, "sandbox",
-                k->config.gateway.sandbox == SANDBOX_REQUIRED ? LIT("required") : LIT("auto"));
-    json_raw(&j, "processes", processes);
-    json_object_end(&j);
-    return json_end(&j);
+    Json j = json_write_begin(&run->result);
+    json_write_object(&j, NULL);
+    json_write_u64(&j, "schema_version", 1);
+    json_write_string(&j, "version", LIT(CHAPERONE_VERSION));
+    json_write_bool(&j, "recording", !k->diary.failed);
+    json_write_u64(&j, "started_ns", k->started_ns);
+    json_write_u64(&j, "uptime_ms", (k->now.unix_ns - k->started_ns) / 1000000);
+    json_write_u64(&j, "sessions_live", sessions);
+    json_write_u64(&j, "requests_open", requests);
+    json_write_u64(&j, "segments", segments);
+    json_write_object(&j, "checkpoint");
+    json_write_string(&j, "origin", buf_view(&k->ledger.origin));
+    json_write_u64(&j, "size", k->ledger.signed_size);
+    json_write_object_end(&j);
+    json_write_string(&j, "sandbox",
+                      k->config.gateway.sandbox == SANDBOX_REQUIRED ? LIT("required")
+                                                                    : LIT("auto"));
+    json_write_raw(&j, "processes", processes);
+    json_write_object_end(&j);
+    return json_write_end(&j);
 }
 
 static void finish_status(void *ctx, const ChannelMessage *m)
@@ -73,21 +74,22 @@ Err admin_status(AdminRun *run)
 Err admin_whoami(AdminRun *run)
 {
     const Identity *who = &run->identity.who;
-    Json j = json_begin(&run->result);
+    Json j = json_write_begin(&run->result);
 
-    json_object(&j, NULL);
-    json_string(&j, "name", run->caller);
-    json_string(&j, "as", run->who == ADMIN_ADMINISTRATOR ? LIT("administrator") : LIT("identity"));
-    json_string(&j, "kind", text_of(identity_kind_name(who->kind)));
-    json_string(&j, "owner", who->owner);
-    json_array(&j, "groups");
+    json_write_object(&j, NULL);
+    json_write_string(&j, "name", run->caller);
+    json_write_string(&j, "as",
+                      run->who == ADMIN_ADMINISTRATOR ? LIT("administrator") : LIT("identity"));
+    json_write_string(&j, "kind", text_of(identity_kind_name(who->kind)));
+    json_write_string(&j, "owner", who->owner);
+    json_write_array(&j, "groups");
     for (size_t i = 0; i < who->group_count; i++)
-        json_string(&j, NULL, who->groups[i]);
-    json_array_end(&j);
-    json_bool(&j, "by_token", who->by_token);
-    json_u64(&j, "expires_ns", run->identity.credential.expires_ns);
-    json_object_end(&j);
-    return json_end(&j);
+        json_write_string(&j, NULL, who->groups[i]);
+    json_write_array_end(&j);
+    json_write_bool(&j, "by_token", who->by_token);
+    json_write_u64(&j, "expires_ns", run->identity.credential.expires_ns);
+    json_write_object_end(&j);
+    return json_write_end(&j);
 }
 
 /* --- audit.checkpoint --------------------------------------------------------------------- */
@@ -99,10 +101,10 @@ Err admin_checkpoint(AdminRun *run)
 
     TRY(diary_turn(&k->diary, k->now, true));
     TRY(ledger_sign(&k->ledger, k->now, true));
-    Json j = json_begin(&run->result);
-    json_object(&j, NULL);
-    json_string(&j, "origin", buf_view(&k->ledger.origin));
-    json_u64(&j, "size", k->ledger.signed_size);
-    json_object_end(&j);
-    return json_end(&j);
+    Json j = json_write_begin(&run->result);
+    json_write_object(&j, NULL);
+    json_write_string(&j, "origin", buf_view(&k->ledger.origin));
+    json_write_u64(&j, "size", k->ledger.signed_size);
+    json_write_object_end(&j);
+    return json_write_end(&j);
 }

@@ -41,15 +41,15 @@ static Err create(AdminRun *run, const StoreUser *user)
     const uint64_t expires = admin_argument_u64(run, "expires_ns");
 
     TRY(admin_make_token(run, user, expires, token));
-    Json j = json_begin(&run->result);
-    json_object(&j, NULL);
-    json_string(&j, "user", user->name);
-    json_string(&j, "token", text_of(token));
-    json_u64(&j, "expires_ns", expires);
-    json_bool(&j, "made_for_another", !text_eq(user->name, run->caller));
-    json_object_end(&j);
+    Json j = json_write_begin(&run->result);
+    json_write_object(&j, NULL);
+    json_write_string(&j, "user", user->name);
+    json_write_string(&j, "token", text_of(token));
+    json_write_u64(&j, "expires_ns", expires);
+    json_write_bool(&j, "made_for_another", !text_eq(user->name, run->caller));
+    json_write_object_end(&j);
     explicit_bzero(token, sizeof token);
-    return json_end(&j);
+    return json_write_end(&j);
 }
 
 Err admin_token_create(AdminRun *run)
@@ -99,17 +99,17 @@ static Err list_one(void *ctx, const StoreVerifier *v)
     if (v->kind != VERIFIER_TOKEN)
         return OK;
     buf_init(&row, ROW_MAX);
-    Json j = json_begin(&row);
-    json_object(&j, NULL);
-    json_string(&j, "id", text_of(id.text));
-    json_string(&j, "user", v->user);
-    json_string(&j, "state", text_of(state_of(l->run->keeper, v)));
-    json_u64(&j, "expires_ns", v->expires_ns);
-    json_string(&j, "issued_by", v->issued_by);
-    json_bool(&j, "made_for_another", !text_eq(v->user, v->issued_by));
-    json_u64(&j, "created_ns", v->created_ns);
-    json_object_end(&j);
-    TRY(json_end(&j));
+    Json j = json_write_begin(&row);
+    json_write_object(&j, NULL);
+    json_write_string(&j, "id", text_of(id.text));
+    json_write_string(&j, "user", v->user);
+    json_write_string(&j, "state", text_of(state_of(l->run->keeper, v)));
+    json_write_u64(&j, "expires_ns", v->expires_ns);
+    json_write_string(&j, "issued_by", v->issued_by);
+    json_write_bool(&j, "made_for_another", !text_eq(v->user, v->issued_by));
+    json_write_u64(&j, "created_ns", v->created_ns);
+    json_write_object_end(&j);
+    TRY(json_write_end(&j));
     l->count++;
     return admin_part(l->run, buf_view(&row));
 }

@@ -32,26 +32,26 @@ static Err put_user(Keeper *k, const StoreUser *u, Arena *a, Buf *out)
     StoreGroups groups;
 
     TRY(store_groups(k->store, u->name, a, &groups));
-    Json j = json_begin(out);
-    json_object(&j, NULL);
-    json_string(&j, "name", u->name);
-    json_string(&j, "kind", text_of(identity_kind_name(u->kind)));
-    json_string(&j, "state",
-                u->disabled                                             ? LIT("disabled")
-                : u->expires_ns != 0 && u->expires_ns <= k->now.unix_ns ? LIT("expired")
-                                                                        : LIT("active"));
-    json_string(&j, "owner", u->owner);
-    json_string(&j, "purpose", u->purpose);
-    json_array(&j, "groups");
+    Json j = json_write_begin(out);
+    json_write_object(&j, NULL);
+    json_write_string(&j, "name", u->name);
+    json_write_string(&j, "kind", text_of(identity_kind_name(u->kind)));
+    json_write_string(&j, "state",
+                      u->disabled                                             ? LIT("disabled")
+                      : u->expires_ns != 0 && u->expires_ns <= k->now.unix_ns ? LIT("expired")
+                                                                              : LIT("active"));
+    json_write_string(&j, "owner", u->owner);
+    json_write_string(&j, "purpose", u->purpose);
+    json_write_array(&j, "groups");
     for (size_t i = 0; i < groups.count; i++)
-        json_string(&j, NULL, groups.at[i]);
-    json_array_end(&j);
-    json_u64(&j, "expires_ns", u->expires_ns);
-    json_string(&j, "password_set_by", u->credential_issued_by);
-    json_string(&j, "created_by", u->created_by);
-    json_u64(&j, "created_ns", u->created_ns);
-    json_object_end(&j);
-    return json_end(&j);
+        json_write_string(&j, NULL, groups.at[i]);
+    json_write_array_end(&j);
+    json_write_u64(&j, "expires_ns", u->expires_ns);
+    json_write_string(&j, "password_set_by", u->credential_issued_by);
+    json_write_string(&j, "created_by", u->created_by);
+    json_write_u64(&j, "created_ns", u->created_ns);
+    json_write_object_end(&j);
+    return json_write_end(&j);
 }
 
 static Err list_one(void *ctx, const StoreUser *u)
@@ -221,14 +221,14 @@ Err admin_agent_add(AdminRun *run)
         return admin_fail(run, ADMIN_USAGE, "a person answers for an agent");
     TRY(add(run, &u, (Bytes){ 0 }));
     TRY(admin_make_token(run, &u, u.expires_ns, token));
-    Json j = json_begin(&run->result);
-    json_object(&j, NULL);
-    json_string(&j, "name", u.name);
-    json_string(&j, "token", text_of(token));
-    json_u64(&j, "expires_ns", u.expires_ns);
-    json_object_end(&j);
+    Json j = json_write_begin(&run->result);
+    json_write_object(&j, NULL);
+    json_write_string(&j, "name", u.name);
+    json_write_string(&j, "token", text_of(token));
+    json_write_u64(&j, "expires_ns", u.expires_ns);
+    json_write_object_end(&j);
     explicit_bzero(token, sizeof token);
-    return json_end(&j);
+    return json_write_end(&j);
 }
 
 /* --- changing ----------------------------------------------------------------------------- */

@@ -49,12 +49,12 @@ static Err seal_text(Keeper *k, const Id *id, const HoldAsk *ask, Buf *out)
     CLEANUP(buf_done) Buf plain = { 0 };
 
     buf_init(&plain, TEXT_MAX);
-    Json j = json_begin(&plain);
-    json_object(&j, NULL);
-    json_string(&j, "text", ask->text);
-    json_raw(&j, "values", ask->values.len > 0 ? ask->values : LIT("[]"));
-    json_object_end(&j);
-    TRY(json_end(&j));
+    Json j = json_write_begin(&plain);
+    json_write_object(&j, NULL);
+    json_write_string(&j, "text", ask->text);
+    json_write_raw(&j, "values", ask->values.len > 0 ? ask->values : LIT("[]"));
+    json_write_object_end(&j);
+    TRY(json_write_end(&j));
     return keys_seal(&k->keys, VIEW(id->bytes), buf_view(&plain), out);
 }
 
@@ -110,23 +110,23 @@ static Err record_request(Keeper *k, const StoreRequest *r, const HoldAsk *ask)
     const IdText id = id_text('r', &r->id);
 
     buf_init(&payload, TEXT_MAX);
-    Json j = json_begin(&payload);
-    json_object(&j, NULL);
-    json_string(&j, "request", text_of(id.text));
-    json_string(&j, "caller", r->caller);
-    json_string(&j, "kind", text_of(identity_kind_name(r->caller_kind)));
-    json_string(&j, "resource", r->resource);
-    json_string(&j, "rule", r->rule);
-    json_string(&j, "role", r->role);
-    json_string(&j, "fact", r->fact);
-    json_string(&j, "decision", r->decision);
-    json_string(&j, "group", r->group);
-    json_u64(&j, "count", r->count);
-    json_u64(&j, "deadline_ns", r->deadline_ns);
-    json_string(&j, "text", ask->text);
-    json_raw(&j, "values", ask->values.len > 0 ? ask->values : LIT("[]"));
-    json_object_end(&j);
-    TRY(json_end(&j));
+    Json j = json_write_begin(&payload);
+    json_write_object(&j, NULL);
+    json_write_string(&j, "request", text_of(id.text));
+    json_write_string(&j, "caller", r->caller);
+    json_write_string(&j, "kind", text_of(identity_kind_name(r->caller_kind)));
+    json_write_string(&j, "resource", r->resource);
+    json_write_string(&j, "rule", r->rule);
+    json_write_string(&j, "role", r->role);
+    json_write_string(&j, "fact", r->fact);
+    json_write_string(&j, "decision", r->decision);
+    json_write_string(&j, "group", r->group);
+    json_write_u64(&j, "count", r->count);
+    json_write_u64(&j, "deadline_ns", r->deadline_ns);
+    json_write_string(&j, "text", ask->text);
+    json_write_raw(&j, "values", ask->values.len > 0 ? ask->values : LIT("[]"));
+    json_write_object_end(&j);
+    TRY(json_write_end(&j));
     const DiaryEntry entry = { .type = LEAF_APPROVAL_REQUEST,
                                .actor = r->caller,
                                .target = r->resource,
@@ -295,13 +295,13 @@ static Err record_end(Keeper *k, const StoreRequest *r, const char *outcome)
     const IdText id = id_text('r', &r->id);
 
     buf_init(&payload, ANSWER_MAX);
-    Json j = json_begin(&payload);
-    json_object(&j, NULL);
-    json_string(&j, "request", text_of(id.text));
-    json_string(&j, "outcome", text_of(outcome));
-    json_string(&j, "why", r->why);
-    json_object_end(&j);
-    TRY(json_end(&j));
+    Json j = json_write_begin(&payload);
+    json_write_object(&j, NULL);
+    json_write_string(&j, "request", text_of(id.text));
+    json_write_string(&j, "outcome", text_of(outcome));
+    json_write_string(&j, "why", r->why);
+    json_write_object_end(&j);
+    TRY(json_write_end(&j));
     const DiaryEntry entry = { .type = LEAF_APPROVAL_ANSWER,
                                .actor = r->caller,
                                .target = r->resource,

@@ -92,16 +92,16 @@ static Err record_answer(Keeper *k, const StoreRequest *r, const Approver *by, c
     const IdText id = id_text('r', &r->id);
 
     buf_init(&payload, ANSWER_MAX);
-    Json j = json_begin(&payload);
-    json_object(&j, NULL);
-    json_string(&j, "request", text_of(id.text));
-    json_string(&j, "outcome", reply->approved ? LIT("approved") : LIT("denied"));
-    json_string(&j, "who", by->who.name);
-    json_string(&j, "reason", reply->reason);
-    json_string(&j, "credential_issued_by", by->credential.issued_by);
-    json_string(&j, "password_set_by", by->user.credential_issued_by);
-    json_object_end(&j);
-    TRY(json_end(&j));
+    Json j = json_write_begin(&payload);
+    json_write_object(&j, NULL);
+    json_write_string(&j, "request", text_of(id.text));
+    json_write_string(&j, "outcome", reply->approved ? LIT("approved") : LIT("denied"));
+    json_write_string(&j, "who", by->who.name);
+    json_write_string(&j, "reason", reply->reason);
+    json_write_string(&j, "credential_issued_by", by->credential.issued_by);
+    json_write_string(&j, "password_set_by", by->user.credential_issued_by);
+    json_write_object_end(&j);
+    TRY(json_write_end(&j));
     const DiaryEntry entry = { .type = LEAF_APPROVAL_ANSWER,
                                .actor = by->who.name,
                                .target = r->resource,

@@ -114,12 +114,12 @@ static Err record_policy(Keeper *k)
         return OK;
     if (err != OK && err != ERR_MORE)
         return err;
-    Json j = json_begin(&payload);
-    json_object(&j, NULL);
-    json_string(&j, "author", LIT("unknown: whoever may write the file on this host"));
-    json_raw(&j, "policy", buf_view(&k->policy_text));
-    json_object_end(&j);
-    TRY(json_end(&j));
+    Json j = json_write_begin(&payload);
+    json_write_object(&j, NULL);
+    json_write_string(&j, "author", LIT("unknown: whoever may write the file on this host"));
+    json_write_raw(&j, "policy", buf_view(&k->policy_text));
+    json_write_object_end(&j);
+    TRY(json_write_end(&j));
     const DiaryEntry entry = { .type = LEAF_CONFIG_CHANGE,
                                .payload = buf_view(&payload),
                                .wait = true };

@@ -25,14 +25,14 @@ static Err record_tail(Keeper *k, const Id *writer, const Torn *torn)
     CLEANUP(buf_done) Buf payload = { 0 };
 
     buf_init(&payload, PAYLOAD_MAX);
-    Json j = json_begin(&payload);
-    json_object(&j, NULL);
-    json_string(&j, "what", LIT("a torn tail was cut; nothing in it was released"));
-    json_u64(&j, "segment", torn->segment);
-    json_u64(&j, "at", torn->at);
-    json_u64(&j, "bytes", torn->bytes);
-    json_object_end(&j);
-    TRY(json_end(&j));
+    Json j = json_write_begin(&payload);
+    json_write_object(&j, NULL);
+    json_write_string(&j, "what", LIT("a torn tail was cut; nothing in it was released"));
+    json_write_u64(&j, "segment", torn->segment);
+    json_write_u64(&j, "at", torn->at);
+    json_write_u64(&j, "bytes", torn->bytes);
+    json_write_object_end(&j);
+    TRY(json_write_end(&j));
     const DiaryEntry entry = {
         .type = LEAF_RECOVERY, .about = *writer, .payload = buf_view(&payload), .wait = true
     };

@@ -200,15 +200,15 @@ static Err record_attempt(Keeper *k, const Signin *n, const char *outcome, bool 
     CLEANUP(buf_done) Buf payload = { 0 };
 
     buf_init(&payload, 8192);
-    Json j = json_begin(&payload);
-    json_object(&j, NULL);
-    json_string(&j, "user", n->user);
-    json_string(&j, "resource", n->resource);
-    json_string(&j, "peer", n->peer);
-    json_string(&j, "method", LIT("scram-sha-256"));
-    json_string(&j, "outcome", text_of(outcome));
-    json_object_end(&j);
-    TRY(json_end(&j));
+    Json j = json_write_begin(&payload);
+    json_write_object(&j, NULL);
+    json_write_string(&j, "user", n->user);
+    json_write_string(&j, "resource", n->resource);
+    json_write_string(&j, "peer", n->peer);
+    json_write_string(&j, "method", LIT("scram-sha-256"));
+    json_write_string(&j, "outcome", text_of(outcome));
+    json_write_object_end(&j);
+    TRY(json_write_end(&j));
     DiaryEntry entry = { .type = LEAF_AUTH,
                          .actor = n->user,
                          .target = n->resource,

@@ -12,26 +12,26 @@ enum { ZSTD_LEVEL = 1, VALUE_SHOWN = 64 << 10 };
 
 Err payload_session_start(const SessionStartNote *n, Buf *out)
 {
-    Json j = json_begin(out);
+    Json j = json_write_begin(out);
 
-    json_object(&j, NULL);
-    json_string(&j, "user", n->who->name);
-    json_string(&j, "kind", text_of(identity_kind_name(n->who->kind)));
-    json_string(&j, "owner", n->who->owner);
-    json_bool(&j, "by_token", n->who->by_token);
-    json_array(&j, "groups");
+    json_write_object(&j, NULL);
+    json_write_string(&j, "user", n->who->name);
+    json_write_string(&j, "kind", text_of(identity_kind_name(n->who->kind)));
+    json_write_string(&j, "owner", n->who->owner);
+    json_write_bool(&j, "by_token", n->who->by_token);
+    json_write_array(&j, "groups");
     for (size_t i = 0; i < n->who->group_count; i++)
-        json_string(&j, NULL, n->who->groups[i]);
-    json_array_end(&j);
-    json_string(&j, "resource", n->resource);
-    json_string(&j, "role", n->role);
-    json_string(&j, "peer", n->peer);
-    json_string(&j, "application", n->application);
-    json_string(&j, "purpose", n->purpose);
-    json_string(&j, "policy_hash", n->policy_hash_hex);
-    json_string(&j, "target_version", n->target_version);
-    json_object_end(&j);
-    return json_end(&j);
+        json_write_string(&j, NULL, n->who->groups[i]);
+    json_write_array_end(&j);
+    json_write_string(&j, "resource", n->resource);
+    json_write_string(&j, "role", n->role);
+    json_write_string(&j, "peer", n->peer);
+    json_write_string(&j, "application", n->application);
+    json_write_string(&j, "purpose", n->purpose);
+    json_write_string(&j, "policy_hash", n->policy_hash_hex);
+    json_write_string(&j, "target_version", n->target_version);
+    json_write_object_end(&j);
+    return json_write_end(&j);
 }
 
 static const char *kind_name(CommandKind kind)
@@ -68,100 +68,100 @@ static void put_value(Json *j, const Value *v)
     Buf hex;
 
     if (v->is_null) {
-        json_null(j, NULL);
+        json_write_null(j, NULL);
         return;
     }
-    json_object(j, NULL);
+    json_write_object(j, NULL);
     if (!v->binary && utf8_valid(shown)) {
-        json_string(j, "text", shown);
+        json_write_string(j, "text", shown);
     } else {
         buf_init(&hex, 2 * VALUE_SHOWN);
         if (j->err == OK)
             j->err = hex_encode(shown, &hex);
-        json_string(j, "hex", buf_view(&hex));
+        json_write_string(j, "hex", buf_view(&hex));
         buf_done(&hex);
     }
     if (v->type_oid != 0)
-        json_u64(j, "type", v->type_oid);
+        json_write_u64(j, "type", v->type_oid);
     if (shown.len < v->bytes.len)
-        json_u64(j, "bytes", v->bytes.len);
-    json_object_end(j);
+        json_write_u64(j, "bytes", v->bytes.len);
+    json_write_object_end(j);
 }
 
 static void put_values(Json *j, const char *key, const Command *c)
 {
-    json_array(j, key);
+    json_write_array(j, key);
     for (size_t i = 0; i < c->value_count; i++)
         put_value(j, &c->values[i]);
-    json_array_end(j);
+    json_write_array_end(j);
 }
 
 Err payload_values(const Command *command, Buf *out)
 {
-    Json j = json_begin(out);
+    Json j = json_write_begin(out);
 
     put_values(&j, NULL, command);
-    return json_end(&j);
+    return json_write_end(&j);
 }
 
 static void put_effects(Json *j, unsigned effects)
 {
-    json_array(j, "effects");
+    json_write_array(j, "effects");
     for (unsigned bit = 1; bit != 0 && bit <= effects; bit <<= 1)
         if ((effects & bit) != 0 && effect_name(bit) != NULL)
-            json_string(j, NULL, text_of(effect_name(bit)));
-    json_array_end(j);
+            json_write_string(j, NULL, text_of(effect_name(bit)));
+    json_write_array_end(j);
 }
 
 Err payload_command(const CommandNote *n, Buf *out)
 {
-    Json j = json_begin(out);
+    Json j = json_write_begin(out);
 
-    json_object(&j, NULL);
-    json_string(&j, "decision", n->decision);
-    json_string(&j, "kind", text_of(kind_name(n->command->kind)));
+    json_write_object(&j, NULL);
+    json_write_string(&j, "decision", n->decision);
+    json_write_string(&j, "kind", text_of(kind_name(n->command->kind)));
     if (n->command->name.len > 0)
-        json_string(&j, "name", n->command->name);
-    json_string(&j, "text", n->command->text);
+        json_write_string(&j, "name", n->command->name);
+    json_write_string(&j, "text", n->command->text);
     if (n->inner.len > 0)
-        json_string(&j, "inner", n->inner);
+        json_write_string(&j, "inner", n->inner);
     if (n->command->value_count > 0)
         put_values(&j, "values", n->command);
-    json_string(&j, "verdict", text_of(ruling_name(n->verdict->ruling)));
-    json_string(&j, "rule", n->verdict->rule);
+    json_write_string(&j, "verdict", text_of(ruling_name(n->verdict->ruling)));
+    json_write_string(&j, "rule", n->verdict->rule);
     if (n->verdict->ruling != RULING_ALLOW) {
-        json_u64(&j, "code", (uint64_t)n->verdict->fault.code);
-        json_string(&j, "fact", n->verdict->fault.fact);
+        json_write_u64(&j, "code", (uint64_t)n->verdict->fault.code);
+        json_write_string(&j, "fact", n->verdict->fault.fact);
     }
     if (n->request.len > 0)
-        json_string(&j, "request", n->request);
+        json_write_string(&j, "request", n->request);
     put_effects(&j, n->effects);
-    json_object_end(&j);
-    return json_end(&j);
+    json_write_object_end(&j);
+    return json_write_end(&j);
 }
 
 Err payload_receipt(const Receipt *r, Buf *out)
 {
-    Json j = json_begin(out);
+    Json j = json_write_begin(out);
 
-    json_object(&j, NULL);
-    json_string(&j, "tag", r->tag);
-    json_bool(&j, "failed", r->failed);
-    json_u64(&j, "rows", r->rows);
-    json_u64(&j, "masked", r->cells_masked);
-    json_object_end(&j);
-    return json_end(&j);
+    json_write_object(&j, NULL);
+    json_write_string(&j, "tag", r->tag);
+    json_write_bool(&j, "failed", r->failed);
+    json_write_u64(&j, "rows", r->rows);
+    json_write_u64(&j, "masked", r->cells_masked);
+    json_write_object_end(&j);
+    return json_write_end(&j);
 }
 
 Err payload_session_end(Bytes reason, uint64_t statements, Buf *out)
 {
-    Json j = json_begin(out);
+    Json j = json_write_begin(out);
 
-    json_object(&j, NULL);
-    json_string(&j, "reason", reason);
-    json_u64(&j, "statements", statements);
-    json_object_end(&j);
-    return json_end(&j);
+    json_write_object(&j, NULL);
+    json_write_string(&j, "reason", reason);
+    json_write_u64(&j, "statements", statements);
+    json_write_object_end(&j);
+    return json_write_end(&j);
 }
 
 Err payload_chunk(Bytes seen, Buf *out)

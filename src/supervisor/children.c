@@ -66,14 +66,14 @@ static void connect_known(Supervisor *s, Child *c)
 
 static void put_process(Json *j, const Child *c, const uv_loop_t *loop)
 {
-    json_object(j, NULL);
-    json_string(j, "name", text_of(NAMES[c->kind]));
-    json_u64(j, "slot", c->slot);
-    json_u64(j, "pid", (uint64_t)c->pid);
-    json_bool(j, "ready", c->ready);
-    json_u64(j, "restarts", c->restarts);
-    json_u64(j, "up_ms", c->pid != 0 ? uv_now(loop) - c->started_ms : 0);
-    json_object_end(j);
+    json_write_object(j, NULL);
+    json_write_string(j, "name", text_of(NAMES[c->kind]));
+    json_write_u64(j, "slot", c->slot);
+    json_write_u64(j, "pid", (uint64_t)c->pid);
+    json_write_bool(j, "ready", c->ready);
+    json_write_u64(j, "restarts", c->restarts);
+    json_write_u64(j, "up_ms", c->pid != 0 ? uv_now(loop) - c->started_ms : 0);
+    json_write_object_end(j);
 }
 
 static void answer_processes(Supervisor *s, const ChannelMessage *m)
@@ -81,14 +81,14 @@ static void answer_processes(Supervisor *s, const ChannelMessage *m)
     CLEANUP(buf_done) Buf out = { 0 };
 
     buf_init(&out, LIMIT_IPC_MESSAGE);
-    Json j = json_begin(&out);
-    json_array(&j, NULL);
+    Json j = json_write_begin(&out);
+    json_write_array(&j, NULL);
     put_process(&j, &s->keeper, &s->loop);
     for (size_t i = 0; i < s->worker_count; i++)
         put_process(&j, &s->workers[i], &s->loop);
     put_process(&j, &s->console, &s->loop);
-    json_array_end(&j);
-    if (json_end(&j) == OK)
+    json_write_array_end(&j);
+    if (json_write_end(&j) == OK)
         (void)!channel_reply(s->keeper.channel, m, buf_view(&out), -1);
 }
 

@@ -30,16 +30,16 @@ void log_line(LogLevel level, const char *event, const char *format, ...)
 
     CLEANUP(buf_done) Buf line = { 0 };
     buf_init(&line, LINE_MAX_BYTES);
-    Json j = json_begin(&line);
-    json_object(&j, NULL);
-    json_u64(&j, "time_ns", clock_now().unix_ns);
-    json_string(&j, "level", text_of(LEVELS[level]));
-    json_string(&j, "process", text_of(process_name));
-    json_u64(&j, "pid", (uint64_t)getpid());
-    json_string(&j, "event", text_of(event));
-    json_string(&j, "text", text_of(text));
-    json_object_end(&j);
-    if (json_end(&j) != OK || buf_byte(&line, '\n') != OK)
+    Json j = json_write_begin(&line);
+    json_write_object(&j, NULL);
+    json_write_u64(&j, "time_ns", clock_now().unix_ns);
+    json_write_string(&j, "level", text_of(LEVELS[level]));
+    json_write_string(&j, "process", text_of(process_name));
+    json_write_u64(&j, "pid", (uint64_t)getpid());
+    json_write_string(&j, "event", text_of(event));
+    json_write_string(&j, "text", text_of(text));
+    json_write_object_end(&j);
+    if (json_write_end(&j) != OK || buf_byte(&line, '\n') != OK)
         return;
     const Bytes whole = buf_view(&line);
     const ssize_t written = write(STDERR_FILENO, whole.ptr, whole.len);

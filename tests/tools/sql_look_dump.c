@@ -27,47 +27,47 @@ static Bytes read_all(FILE *f)
 
 static void column(Json *j, const char *key, ColumnRef c)
 {
-    json_array(j, key);
-    json_u64(j, NULL, c.oid);
-    json_i64(j, NULL, c.attnum);
-    json_array_end(j);
+    json_write_array(j, key);
+    json_write_u64(j, NULL, c.oid);
+    json_write_i64(j, NULL, c.attnum);
+    json_write_array_end(j);
 }
 
 static void effects(Json *j, const char *key, unsigned set)
 {
-    json_array(j, key);
+    json_write_array(j, key);
     for (unsigned bit = 1; bit != 0; bit <<= 1)
         if ((set & bit) != 0)
-            json_string(j, NULL, text_of(effect_name(bit)));
-    json_array_end(j);
+            json_write_string(j, NULL, text_of(effect_name(bit)));
+    json_write_array_end(j);
 }
 
 static void statement(Json *j, const Statement *s)
 {
-    json_object(j, NULL);
-    json_string(j, "kind", text_of(statement_kind_name(s->kind)));
+    json_write_object(j, NULL);
+    json_write_string(j, "kind", text_of(statement_kind_name(s->kind)));
     effects(j, "effects", s->effects);
-    json_u64(j, "start", s->start);
-    json_u64(j, "length", s->length);
-    json_bool(j, "has_where", s->has_where);
-    json_bool(j, "analyze", s->analyze);
-    json_u64(j, "refers", s->refers);
-    json_string(j, "name", s->name);
-    json_string(j, "inner", s->inner);
-    json_bool(j, "value_known", s->value_known);
-    json_string(j, "value", s->value);
-    json_bool(j, "set_local", s->set_local);
-    json_bool(j, "outputs_known", s->outputs_known);
-    json_array(j, "outputs");
+    json_write_u64(j, "start", s->start);
+    json_write_u64(j, "length", s->length);
+    json_write_bool(j, "has_where", s->has_where);
+    json_write_bool(j, "analyze", s->analyze);
+    json_write_u64(j, "refers", s->refers);
+    json_write_string(j, "name", s->name);
+    json_write_string(j, "inner", s->inner);
+    json_write_bool(j, "value_known", s->value_known);
+    json_write_string(j, "value", s->value);
+    json_write_bool(j, "set_local", s->set_local);
+    json_write_bool(j, "outputs_known", s->outputs_known);
+    json_write_array(j, "outputs");
     for (size_t i = 0; i < s->output_count; i++) {
-        json_object(j, NULL);
-        json_string(j, "name", s->outputs[i].name);
+        json_write_object(j, NULL);
+        json_write_string(j, "name", s->outputs[i].name);
         column(j, "column", s->outputs[i].column);
-        json_bool(j, "computed", s->outputs[i].kind == OUTPUT_COMPUTED);
-        json_object_end(j);
+        json_write_bool(j, "computed", s->outputs[i].kind == OUTPUT_COMPUTED);
+        json_write_object_end(j);
     }
-    json_array_end(j);
-    json_object_end(j);
+    json_write_array_end(j);
+    json_write_object_end(j);
 }
 
 static const char *kind_name(ColumnUseKind kind)
@@ -80,44 +80,45 @@ static const char *kind_name(ColumnUseKind kind)
 
 static void uses(Json *j, const Meaning *m)
 {
-    json_array(j, "uses");
+    json_write_array(j, "uses");
     for (size_t i = 0; i < m->use_count; i++) {
-        json_object(j, NULL);
-        json_string(j, "kind", text_of(kind_name(m->uses[i].kind)));
+        json_write_object(j, NULL);
+        json_write_string(j, "kind", text_of(kind_name(m->uses[i].kind)));
         column(j, "column", m->uses[i].column);
-        json_u64(j, "statement", m->uses[i].statement);
-        json_i64(j, "output", m->uses[i].output == UINT32_MAX ? -1 : (int64_t)m->uses[i].output);
-        json_u64(j, "position", m->uses[i].position);
-        json_object_end(j);
+        json_write_u64(j, "statement", m->uses[i].statement);
+        json_write_i64(j, "output",
+                       m->uses[i].output == UINT32_MAX ? -1 : (int64_t)m->uses[i].output);
+        json_write_u64(j, "position", m->uses[i].position);
+        json_write_object_end(j);
     }
-    json_array_end(j);
-    json_array(j, "values");
+    json_write_array_end(j);
+    json_write_array(j, "values");
     for (size_t i = 0; i < m->value_count; i++) {
-        json_object(j, NULL);
-        json_string(j, "kind", text_of(kind_name(m->values[i].kind)));
+        json_write_object(j, NULL);
+        json_write_string(j, "kind", text_of(kind_name(m->values[i].kind)));
         column(j, "column", m->values[i].column);
-        json_u64(j, "parameter", m->values[i].parameter);
-        json_string(j, "literal", m->values[i].literal);
-        json_object_end(j);
+        json_write_u64(j, "parameter", m->values[i].parameter);
+        json_write_string(j, "literal", m->values[i].literal);
+        json_write_object_end(j);
     }
-    json_array_end(j);
+    json_write_array_end(j);
 }
 
 static void relations(Json *j, const Meaning *m)
 {
-    json_array(j, "relations");
+    json_write_array(j, "relations");
     for (size_t i = 0; i < m->relation_count; i++) {
-        json_object(j, NULL);
-        json_u64(j, "oid", m->relations[i].oid);
-        json_string(j, "name", m->relations[i].name);
+        json_write_object(j, NULL);
+        json_write_u64(j, "oid", m->relations[i].oid);
+        json_write_string(j, "name", m->relations[i].name);
         effects(j, "effects", m->relations[i].effects);
-        json_object_end(j);
+        json_write_object_end(j);
     }
-    json_array_end(j);
-    json_array(j, "unknown");
+    json_write_array_end(j);
+    json_write_array(j, "unknown");
     for (size_t i = 0; i < m->unknown_count; i++)
-        json_string(j, NULL, m->unknown[i].name);
-    json_array_end(j);
+        json_write_string(j, NULL, m->unknown[i].name);
+    json_write_array_end(j);
 }
 
 static void dump(const SqlContext *ctx, Bytes text)
@@ -130,22 +131,22 @@ static void dump(const SqlContext *ctx, Bytes text)
     buf_init(&out, 64 << 20);
     if (sql_look(ctx, text, &arena, &m) != OK)
         exit(4);
-    Json j = json_begin(&out);
+    Json j = json_write_begin(&out);
 
-    json_object(&j, NULL);
-    json_bool(&j, "understood", m->understood);
-    json_string(&j, "why_not", text_of(m->why_not));
-    json_u64(&j, "why_not_position", m->why_not_position);
+    json_write_object(&j, NULL);
+    json_write_bool(&j, "understood", m->understood);
+    json_write_string(&j, "why_not", text_of(m->why_not));
+    json_write_u64(&j, "why_not_position", m->why_not_position);
     effects(&j, "effects", m->effects);
-    json_bool(&j, "depends_on_literals", m->depends_on_literals);
-    json_array(&j, "statements");
+    json_write_bool(&j, "depends_on_literals", m->depends_on_literals);
+    json_write_array(&j, "statements");
     for (size_t i = 0; i < m->statement_count; i++)
         statement(&j, &m->statements[i]);
-    json_array_end(&j);
+    json_write_array_end(&j);
     relations(&j, m);
     uses(&j, m);
-    json_object_end(&j);
-    if (json_end(&j) != OK)
+    json_write_object_end(&j);
+    if (json_write_end(&j) != OK)
         exit(4);
     fwrite(buf_view(&out).ptr, 1, buf_len(&out), stdout);
     putchar('\n');

@@ -76,19 +76,19 @@ static void json_is_always_valid(void)
     Buf out;
 
     buf_init(&out, 1024);
-    Json j = json_begin(&out);
-    json_object(&j, NULL);
-    json_string(&j, "a", LIT("q\" \\ \n \x01 \xff \xe2\x82\xac"));
-    json_array(&j, "b");
-    json_u64(&j, NULL, 18446744073709551615u);
-    json_i64(&j, NULL, -1);
-    json_array_end(&j);
-    json_object(&j, "c");
-    json_object_end(&j);
-    json_bool(&j, "d", true);
-    json_null(&j, "e");
-    json_object_end(&j);
-    EXPECT(json_end(&j) == OK);
+    Json j = json_write_begin(&out);
+    json_write_object(&j, NULL);
+    json_write_string(&j, "a", LIT("q\" \\ \n \x01 \xff \xe2\x82\xac"));
+    json_write_array(&j, "b");
+    json_write_u64(&j, NULL, 18446744073709551615u);
+    json_write_i64(&j, NULL, -1);
+    json_write_array_end(&j);
+    json_write_object(&j, "c");
+    json_write_object_end(&j);
+    json_write_bool(&j, "d", true);
+    json_write_null(&j, "e");
+    json_write_object_end(&j);
+    EXPECT(json_write_end(&j) == OK);
     EXPECT(
         text_eq(buf_view(&out), LIT("{\"a\":\"q\\\" \\\\ \\n \\u0001 \xEF\xBF\xBD \xe2\x82\xac\","
                                     "\"b\":[18446744073709551615,-1],\"c\":{},\"d\":true,"
