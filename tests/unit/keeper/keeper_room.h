@@ -112,7 +112,7 @@ static inline void room_close(Room *r)
 static inline int room_call(Room *r, AdminWho who, const char *caller, const char *const *words,
                             Bytes *ret_result)
 {
-    CLEANUP(buf_done) Buf list;
+    CLEANUP(buf_done) Buf list = { 0 };
     AdminRun run = { .keeper = r->k, .who = who, .caller = text_of(caller) };
 
     buf_init(&list, 1 << 16);

@@ -301,7 +301,7 @@ static void only_sessions_of_that_worker(void)
 
 static void the_text_is_not_in_clear(void)
 {
-    CLEANUP(buf_done) Buf text;
+    CLEANUP(buf_done) Buf text = { 0 };
     Room r;
 
     room_open(&r);

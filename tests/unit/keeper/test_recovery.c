@@ -14,7 +14,7 @@ typedef struct Writer {
 
 static void begin(Room *r, Writer *w)
 {
-    CLEANUP(buf_done) Buf header;
+    CLEANUP(buf_done) Buf header = { 0 };
     SegmentAnswer given;
 
     buf_init(&header, SEGMENT_HEADER);
@@ -25,7 +25,7 @@ static void begin(Room *r, Writer *w)
 
 static void write_record(Writer *w, LeafType type)
 {
-    CLEANUP(buf_done) Buf frame;
+    CLEANUP(buf_done) Buf frame = { 0 };
     SegmentRecord record = { .leaf = { .type = type, .time_unix_ns = 1, .mono_ns = 1 },
                              .chain = &w->chain,
                              .key = &w->key,
@@ -39,7 +39,7 @@ static void write_record(Writer *w, LeafType type)
 /* A session with keys in the store, whose worker wrote `records` of it. */
 static void open_session(Room *r, Writer *w, uint8_t id)
 {
-    CLEANUP(buf_done) Buf wrapped;
+    CLEANUP(buf_done) Buf wrapped = { 0 };
     static const uint8_t KEY[AEAD_KEY] = { 42 };
     const Id key_id = { { id, 1 } };
     StoreSession s = { .id = { { id } },

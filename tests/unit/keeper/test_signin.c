@@ -20,7 +20,7 @@ static Bytes keep(Room *r, const Buf *b)
 
 static Try sign_in(Room *r, const char *user, Bytes secret, const char *peer)
 {
-    CLEANUP(buf_done) Buf final;
+    CLEANUP(buf_done) Buf final = { 0 };
     Try t = { 0 };
     const SigninBegin begin = { text_of(user), LIT("ehr"), text_of(peer), LIT(BARE) };
 
@@ -86,8 +86,8 @@ static void a_password_and_a_token(void)
 
 static void keys_are_kept_wrapped(void)
 {
-    CLEANUP(buf_done) Buf wrapped;
-    CLEANUP(buf_done) Buf key;
+    CLEANUP(buf_done) Buf wrapped = { 0 };
+    CLEANUP(buf_done) Buf key = { 0 };
     Room r;
 
     room_open(&r);
@@ -134,6 +134,29 @@ static void a_token_ends(void)
     const Bytes token = room_member(result, "token");
     EXPECT(sign_in(&r, "dana", token, "10.0.0.7:1").proved.ok == 1);
     r.k->now.unix_ns += 2 * SECOND_NS;
+    EXPECT(sign_in(&r, "dana", token, "10.0.0.7:1").proved.ok == 0);
+    room_close(&r);
+}
+
+static Err revoke_one(void *ctx, const StoreVerifier *v)
+{
+    const IdText id = id_text('t', &v->id);
+    Room *r = ctx;
+
+    return v->kind == VERIFIER_TOKEN
+               ? store_token_revoke(r->k->store, text_of(id.text), r->k->now.unix_ns)
+               : OK;
+}
+
+static void a_revoked_token_is_over(void)
+{
+    Room r;
+
+    room_open(&r);
+    room_people(&r);
+    const Bytes token = token_of(&r, "dana");
+    EXPECT(sign_in(&r, "dana", token, "10.0.0.7:1").proved.ok == 1);
+    EXPECT(store_verifier_each(r.k->store, LIT("dana"), revoke_one, &r) == OK);
     EXPECT(sign_in(&r, "dana", token, "10.0.0.7:1").proved.ok == 0);
     room_close(&r);
 }
@@ -217,6 +240,7 @@ int main(void)
     TEST(keys_are_kept_wrapped);
     TEST(those_who_may_not);
     TEST(a_token_ends);
+    TEST(a_revoked_token_is_over);
     TEST(unknown_users_look_the_same);
     TEST(too_many_failures);
     TEST(a_proof_works_once_and_for_its_worker);

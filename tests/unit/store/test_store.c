@@ -159,7 +159,7 @@ static void segments_ascend(void)
 
 static void a_rollback_leaves_nothing(void)
 {
-    CLEANUP(buf_done) Buf value;
+    CLEANUP(buf_done) Buf value = { 0 };
     Folder f;
 
     begin(&f);
