@@ -214,6 +214,7 @@ void law_any_allocation_may_fail(const LawCodec *codec, const LawCase *c)
         codec->close(session);
         EXPECT(err == OK || err == ERR_LIMIT);
         /* Never half a message more than what would have been sent. */
+        EXPECT(codec->is_whole(buf_view(&o.to_server)) && codec->is_whole(buf_view(&o.to_client)));
         EXPECT(text_starts(buf_view(&whole.to_server), buf_view(&o.to_server)));
         EXPECT(text_starts(buf_view(&whole.to_client), buf_view(&o.to_client)));
         if (err == OK)

@@ -30,7 +30,8 @@ typedef struct LawCodec {
     size_t (*waiting)(void *session); /* bytes held back, of both sides */
     /* Does `sent` differ from `came` in masked fields only? NULL: not asked. */
     bool (*is_local)(Bytes came, Bytes sent);
-    Bytes broken; /* no message of either side begins so */
+    bool (*is_whole)(Bytes bytes); /* whole messages only? */
+    Bytes broken;                  /* no message of either side begins so */
 } LawCodec;
 
 /* Each EXPECTs its law for the case. */

@@ -83,8 +83,7 @@ static size_t waiting(void *session)
     return buf_len(&k->gate.wire.from_client) + buf_len(&k->gate.wire.from_server);
 }
 
-/* --- masking is local
- * ------------------------------------------------------------------------------ */
+/* --- masking is local --- */
 
 static bool next_frame(Bytes *rest, PgFrame *ret)
 {
@@ -92,6 +91,15 @@ static bool next_frame(Bytes *rest, PgFrame *ret)
         return false;
     *rest = bytes_from(*rest, ret->size);
     return true;
+}
+
+static bool is_whole(Bytes bytes)
+{
+    PgFrame f;
+
+    while (next_frame(&bytes, &f)) {
+    }
+    return bytes.len == 0;
 }
 
 /* Cell by cell: either the same, or it held what is protected. */
@@ -149,11 +157,11 @@ static const LawCodec CODEC = {
     .to_server = to_server,
     .waiting = waiting,
     .is_local = is_local,
+    .is_whole = is_whole,
     .broken = { (const uint8_t *)"\377\0\0\0\0", 5 },
 };
 
-/* --- the corpus
- * ---------------------------------------------------------------------------------------- */
+/* --- the corpus --- */
 
 typedef struct Talk {
     const char *script, *sees, *committed;

@@ -166,8 +166,7 @@ static void too_many_parameters_are_too_many(void)
     EXPECT(pg_startup_read(buf_view(&packet), &arena, &s, &fault) == ERR_LIMIT);
 }
 
-/* --- signing in
- * ------------------------------------------------------------------------------------- */
+/* --- signing in --- */
 
 typedef struct Leg {
     Wire wire;
@@ -359,8 +358,7 @@ static void another_nonce_is_refused(void)
     dance_done(&d);
 }
 
-/* --- the target's leg
- * --------------------------------------------------------------------------------- */
+/* --- the target's leg --- */
 
 static const PgUpstreamStart START = {
     .user = LIT_INIT("svc"),
@@ -439,9 +437,7 @@ static void only_the_real_target_is_believed(void)
     }
 }
 
-/* --- errors
- * -----------------------------------------------------------------------------------------------
- */
+/* --- errors --- */
 
 static const struct {
     Bytes body;
@@ -494,8 +490,7 @@ static void errors_lose_what_may_be_data(void)
     }
 }
 
-/* --- what we write
- * ------------------------------------------------------------------------------------------ */
+/* --- what we write --- */
 
 static void a_fault_is_one_whole_message(void)
 {

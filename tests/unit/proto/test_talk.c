@@ -226,8 +226,96 @@ static void no_lie_gets_through(void)
     EXPECT(failures == 0);
 }
 
-/* --- bounds
- * --------------------------------------------------------------------------------------- */
+/* --- messages that are not what they should be --- */
+
+static const struct {
+    Bytes said;
+    Err err;
+    const char *sees;
+} MESSAGES[] = {
+    { LIT_INIT("Q\0\0\0\010a\0b\0"), OK, "E0A000 ZI" }, /* a NUL inside */
+    { LIT_INIT("Q\0\0\0\005a"), ERR_MALFORMED, "" },    /* none at the end */
+    { LIT_INIT("Q\0\0\0\004"), ERR_MALFORMED, "" },
+    { LIT_INIT("P\0\0\0\012a\0b\0\0\0"), OK, "" },
+    { LIT_INIT("P\0\0\0\013a\0b\0\0\0x"), ERR_MALFORMED, "" },
+    { LIT_INIT("P\0\0\0\012a\0b\0\0\001"), ERR_MALFORMED, "" }, /* a type is missing */
+    { LIT_INIT("B\0\0\0\014\0\0\0\0\0\0\0\0"), OK, "" },
+    { LIT_INIT("B\0\0\0\015\0\0\0\0\0\0\0\0x"), ERR_MALFORMED, "" },
+    { LIT_INIT("B\0\0\0\016\0\0\0\001\0\002\0\0\0\0"), ERR_MALFORMED, "" }, /* format 2 */
+    { LIT_INIT("B\0\0\0\020\0\0\0\0\0\001\0\0\0\005\0\0"), ERR_MALFORMED, "" },
+    { LIT_INIT("E\0\0\0\011\0\0\0\0\0"), OK, "" },
+    { LIT_INIT("E\0\0\0\012\0\0\0\0\0x"), ERR_MALFORMED, "" },
+    { LIT_INIT("D\0\0\0\006X\0"), ERR_MALFORMED, "" },
+    { LIT_INIT("C\0\0\0\006X\0"), ERR_MALFORMED, "" },
+    { LIT_INIT("D\0\0\0\010Pa\0x"), ERR_MALFORMED, "" },
+    { LIT_INIT("S\0\0\0\005x"), ERR_MALFORMED, "" },
+    { LIT_INIT("H\0\0\0\005x"), ERR_MALFORMED, "" },
+    { LIT_INIT("p\0\0\0\005x"), ERR_MALFORMED, "" }, /* a password, a second startup, TLS */
+    { LIT_INIT("\0\0\0\0\010\004\322\026\057"), ERR_MALFORMED, "" },
+    { LIT_INIT("\026\003\001\002\0\001\0"), ERR_LIMIT, "" },
+    { LIT_INIT("d\0\0\0\012Q\0\0\0\005a"), OK, "" }, /* COPY data is never read again */
+    { LIT_INIT("c\0\0\0\004"), OK, "" },
+    { LIT_INIT("f\0\0\0\005\0"), OK, "" },
+};
+
+static void only_messages_of_the_table_pass(void)
+{
+    for (size_t i = 0; i < COUNT_OF(MESSAGES); i++) {
+        CLEANUP(buf_done) Buf sees;
+        Kit k;
+
+        kit_init(&k);
+        buf_init(&sees, 4096);
+        const Err err = kit_client(&k, MESSAGES[i].said);
+        kit_summary(buf_view(&k.client), &sees);
+        if (err != MESSAGES[i].err || !text_eq(buf_view(&sees), text_of(MESSAGES[i].sees)))
+            fprintf(stderr, "message %zu: %d, sees %.*s\n", i, (int)err, SHOW(buf_view(&sees)));
+        EXPECT(err == MESSAGES[i].err);
+        EXPECT(MESSAGES[i].sees[0] == 0 || text_eq(buf_view(&sees), text_of(MESSAGES[i].sees)));
+        EXPECT(err == OK || buf_len(&k.target) == 0);
+        kit_done(&k);
+    }
+}
+
+/* --- what the gate is told --- */
+
+static void the_gate_hears_of_all_that_completed(void)
+{
+    Kit k;
+
+    kit_init(&k);
+    EXPECT(kit_script(&k, "Q insert a; rows ssn,id|!") == OK);
+    EXPECT(k.completed == 2 && k.receipts == 2 && k.readies == 1 && !k.last_failed);
+    EXPECT(k.last.rows == 3 && k.last.cells_masked == 3 && k.last.bytes > 0 && !k.last.failed);
+    EXPECT(kit_script(&k, "Q begin|Q fail|!") == OK);
+    EXPECT(k.completed == 3 && k.receipts == 4 && k.readies == 3);
+    EXPECT(k.last_failed && k.own_transaction && k.last.failed);
+    kit_done(&k);
+}
+
+/* Between Bind and Execute a transaction may have begun. */
+static void a_search_path_is_ruled_on_when_it_runs(void)
+{
+    Kit k;
+
+    kit_init(&k);
+    EXPECT(kit_script(&k, "P ,set search_path a|B ,|E|S|!") == OK && k.ran == 2);
+    EXPECT(kit_script(&k, "P ,insert a|B ,|E|S|!") == OK && k.ran == 3);
+    kit_done(&k);
+}
+
+static void a_masked_column_loses_its_length(void)
+{
+    Kit k;
+
+    kit_init(&k);
+    EXPECT(kit_script(&k, "Q select ssn|!") == OK);
+    EXPECT(text_find(buf_view(&k.client), LIT("\377\377\377\377\377\377\0\0")) <
+           buf_len(&k.client));
+    kit_done(&k);
+}
+
+/* --- bounds --- */
 
 static void endless_notices_end_the_session(void)
 {
@@ -330,6 +418,10 @@ int main(void)
 {
     TEST(talks_go_as_written);
     TEST(no_lie_gets_through);
+    TEST(only_messages_of_the_table_pass);
+    TEST(the_gate_hears_of_all_that_completed);
+    TEST(a_search_path_is_ruled_on_when_it_runs);
+    TEST(a_masked_column_loses_its_length);
     TEST(endless_notices_end_the_session);
     TEST(an_oversized_message_is_refused_before_it_is_there);
     TEST(a_message_that_can_never_be_whole_is_refused);
