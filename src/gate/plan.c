@@ -94,10 +94,9 @@ static Err note(Ruler *r, ColumnRef column, ColumnMask mask)
                        mask.unclassified ? ", unclassified" : "");
 }
 
-Err ruler_plan(void *ctx, const RowSource *source, const WireColumn *columns, size_t count,
-               ColumnMask *ret_masks)
+static Err plan_all(Ruler *r, const RowSource *source, const WireColumn *columns, size_t count,
+                    ColumnMask *ret_masks)
 {
-    Ruler *r = ctx;
     const Statement *s = statement_of(source);
 
     if (s != NULL && s->outputs_known && s->output_count != count)
@@ -112,6 +111,44 @@ Err ruler_plan(void *ctx, const RowSource *source, const WireColumn *columns, si
         TRY(note(r, column, ret_masks[i]));
     }
     return OK;
+}
+
+static bool all_known(const Ruler *r, const WireColumn *columns, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (columns[i].column.oid != 0 && schema_by_oid(r->schema, columns[i].column.oid) == NULL)
+            return false;
+    return true;
+}
+
+/* Somebody changed the schema after the text was ruled on: the old understanding is void. */
+static Err plan_again(Ruler *r, const RowSource *source, const WireColumn *columns, size_t count,
+                      ColumnMask *ret_masks)
+{
+    Judged *judged;
+
+    r->plan_again = false;
+    if (source->judged == NULL || !all_known(r, columns, count))
+        return ERR_REFUSED;
+    TRY(ruler_look_again(r, source->judged->text, &judged));
+    const RowSource fresh = { judged, source->statement };
+    const Err err = plan_all(r, &fresh, columns, count, ret_masks);
+    look_drop(judged);
+    return err;
+}
+
+Err ruler_plan(void *ctx, const RowSource *source, const WireColumn *columns, size_t count,
+               ColumnMask *ret_masks)
+{
+    Ruler *r = ctx;
+
+    if (r->plan_again)
+        return plan_again(r, source, columns, count, ret_masks);
+    if (r->plan_waits || !all_known(r, columns, count)) {
+        r->plan_waits = true;
+        return ERR_MORE;
+    }
+    return plan_all(r, source, columns, count, ret_masks);
 }
 
 /* --- telling the client --------------------------------------------------------------------- */

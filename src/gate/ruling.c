@@ -285,6 +285,18 @@ Err ruler_judge(void *ctx, const Command *command, GateRuling *ret)
     return OK;
 }
 
+Err ruler_look_again(Ruler *r, Bytes text, Judged **ret)
+{
+    const Command command = { .kind = COMMAND_RESUME, .text = text };
+
+    TRY(look(r, text, ret));
+    if ((*ret)->meaning->unknown_count == 0 &&
+        judge_meaning(r, &command, (*ret)->meaning).ruling != RULING_DENY)
+        return OK;
+    look_drop(*ret);
+    return ERR_REFUSED;
+}
+
 /* --- what the answers tell ------------------------------------------------------------------ */
 
 void ruler_completed(void *ctx, const RowSource *source)

@@ -44,6 +44,8 @@ typedef struct Ruler {
     bool read_again;      /* the catalogue was read for the command at the front */
     bool catalogue_stale; /* this session changed the catalogue: nothing over relations until it
                            * was read again, which has to wait for the transaction's end */
+    bool plan_waits;      /* rows of a relation that the snapshot lacks: it is being read anew */
+    bool plan_again;      /* it was read anew: what is unknown now is refused */
     bool approved;        /* a person approved the command at the front */
     uint64_t decisions;
     IdText decision;
@@ -61,10 +63,13 @@ void ruler_done(Ruler *r);
 Err search_path_read(Bytes value, Bytes user, SearchPath *ret) MUST_CHECK;
 void search_path_names(const SearchPath *p, Bytes ret_names[RULER_PATH_MAX]);
 
+/* The text in the light of today's catalogue: ERR_REFUSED unless it is still allowed. */
+Err ruler_look_again(Ruler *r, Bytes text, Judged **ret) MUST_CHECK;
 /* GatePorts.judge and .drop; `ctx` is the Ruler. */
 Err ruler_judge(void *ctx, const Command *command, GateRuling *ret) MUST_CHECK;
 void ruler_drop(void *ctx, Judged *judged);
-/* ProtoPorts.plan. */
+/* ProtoPorts.plan. ERR_MORE: the target names a relation that the snapshot lacks; once the
+ * catalogue was read anew (plan_again) the text is understood and ruled on again. */
 Err ruler_plan(void *ctx, const RowSource *source, const WireColumn *columns, size_t count,
                ColumnMask *ret_masks) MUST_CHECK;
 

@@ -185,12 +185,26 @@ static bool reset_refuses(const Judgement *in, const Statement *s, Verdict *ret)
     return true;
 }
 
+/* set_config('name', …): may run or not, once or for every row, so what it leaves is not known.
+ * Only for settings that change no meaning. */
+static bool call_refuses(const Judgement *in, const Statement *s, Verdict *ret)
+{
+    const SettingRule rule = rule_of(s->name);
+
+    if (rule != SETTING_PATH && rule != SETTING_OURS)
+        return change_refuses(in, s, ret);
+    *ret = setting(in, s, "not by set_config", "use SET, as the one statement of its message");
+    return true;
+}
+
 bool setting_refuses(const Judgement *in, Verdict *ret)
 {
     for (size_t i = 0; i < in->meaning->statement_count; i++) {
         const Statement *s = &in->meaning->statements[i];
 
         if (s->kind == STATEMENT_SET && change_refuses(in, s, ret))
+            return true;
+        if (s->kind == STATEMENT_SELECT && s->name.len > 0 && call_refuses(in, s, ret))
             return true;
         if (s->kind == STATEMENT_RESET && reset_refuses(in, s, ret))
             return true;

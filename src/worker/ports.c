@@ -113,7 +113,12 @@ static Err plan(void *ctx, const RowSource *source, const WireColumn *columns, s
 {
     Session *s = ctx;
 
-    return ruler_plan(&s->ruler, source, columns, count, ret_masks);
+    const bool waited = s->ruler.plan_waits;
+    const Err err = ruler_plan(&s->ruler, source, columns, count, ret_masks);
+
+    if (err == ERR_MORE && !waited)
+        target_refresh(s->target);
+    return err;
 }
 
 static Err mask(void *ctx, const Cell *cell, Buf *out, bool *ret_null)

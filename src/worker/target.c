@@ -62,6 +62,16 @@ bool target_is_known(const Target *t)
 
 /* --- telling sessions ----------------------------------------------------------------------- */
 
+/* Rows that waited for the catalogue are looked at once more. */
+static void plan_again(Session *s)
+{
+    if (!s->ruler.plan_waits)
+        return;
+    s->ruler.plan_waits = false;
+    s->ruler.plan_again = true;
+    session_mark(s);
+}
+
 static void move_session(Target *t, Session *s)
 {
     ProfileView *fresh;
@@ -84,6 +94,7 @@ static void move_session(Target *t, Session *s)
         s->ruler.protection = fresh->protection;
     }
     s->ruler.catalogue_stale = false;
+    plan_again(s);
     if (s->gate.wait != GATE_WAITS_CATALOGUE)
         return;
     s->ruler.read_again = true;
@@ -433,6 +444,8 @@ static void give_up(Target *t)
             continue;
         if (s->phase == SESSION_PREPARING)
             session_farewell(s, &(Fault){ .code = CHP_5101 });
+        if (s->phase == SESSION_OPEN)
+            plan_again(s);
         if (s->phase != SESSION_OPEN || s->gate.wait != GATE_WAITS_CATALOGUE)
             continue;
         const Fault fault = { .code = CHP_3103,

@@ -17,7 +17,7 @@ def phone(site, id_=5):
 
 def pending(site, token="pat", count=1):
     def look():
-        found = site.gate.json("approvals", token=site.tokens[token])["requests"]
+        found = site.gate.json("approvals", token=site.tokens[token])["items"]
         return found if len(found) >= count else None
     return stack.wait_for(look, 10)
 
@@ -49,7 +49,7 @@ def test_approved_by_another_person(site):
     shell.stdin.write(UPDATE + ";\n")
     shell.stdin.flush()
     request = pending(site)[0]
-    assert request["caller"] == "dana" and "phone" in request["fact"] and UPDATE in request["text"]
+    assert request["caller"] == "dana" and "phone" in request["fact"] and UPDATE in request["what"]["text"]
     assert phone(site) != "(512) 555-0199"
     approved = site.gate.cli("approve", request["id"], token=site.tokens["pat"])
     assert approved.returncode == 0
@@ -97,7 +97,7 @@ def test_a_closed_socket_withdraws(site):
     client.send(wire.query("UPDATE patient SET phone = '(512) 555-0133' WHERE id = 8"))
     request = pending(site)[0]
     client.socket.close()
-    stack.wait_for(lambda: not site.gate.json("approvals", token=site.tokens["pat"])["requests"], 10)
+    stack.wait_for(lambda: not site.gate.json("approvals", token=site.tokens["pat"])["items"], 10)
     assert site.gate.cli("approve", request["id"], token=site.tokens["pat"], check=False).returncode != 0
     assert phone(site, 8) != "(512) 555-0133"
 

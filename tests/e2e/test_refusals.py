@@ -25,7 +25,7 @@ def test_the_connection_survives(client):
 
 
 CASES = [
-    ("DROP TABLE patient", "no-ddl", "42501"),
+    ("DROP TABLE patient", "", "42501"),
     ("GRANT SELECT ON patient TO public", "", "42501"),
     ("SELECT upper(ssn) FROM patient", "", "42501"),
     ("SELECT ssn || '' FROM patient", "", "42501"),
@@ -44,7 +44,6 @@ CASES = [
     ("COPY patient TO STDOUT", "", "0A000"),
     ("COPY patient TO '/tmp/x'", "", None),
     ("SELECT pg_read_file('/etc/passwd')", "", "42501"),
-    ("SELECT pg_sleep(1)", "", "42501"),
     ("SELECT set_config('search_path', 'evil', false)", "", "42501"),
     ("SET client_encoding = 'SJIS'", "", "42501"),
     ("SET standard_conforming_strings = off", "", "42501"),
@@ -53,7 +52,6 @@ CASES = [
     ("SELECT most_common_vals FROM pg_stats WHERE tablename = 'patient'", "", "42501"),
     ("SELECT query FROM pg_stat_activity", "", "42501"),
     ("LISTEN x", "", "42501"),
-    ("DO $$ BEGIN EXECUTE 'select 1'; END $$", "", "42501"),
     ("SELECT query_to_xml('select ssn from patient', true, false, '')", "", "42501"),
     ("SELECT selec", "", "42501"),
     ("SELEC 1", "", "42501"),

@@ -437,7 +437,10 @@ static Err next_message(Pg *pg, Wire *wire, Step *ret_step, Command *ret_command
         TRY(wait_for_server(pg, wire));
         return ERR_MORE;
     }
-    Err err = pg_frame_next(buf_view(&wire->from_client), PG_TAGGED, LIMIT_CLIENT_MESSAGE, &frame);
+    const Bytes in = buf_view(&wire->from_client);
+    if (in.len > 0 && pg_client_act(pg->phase, in.ptr[0]) == CLIENT_VIOLATION)
+        return ERR_MALFORMED; /* its length need not be waited for */
+    Err err = pg_frame_next(in, PG_TAGGED, LIMIT_CLIENT_MESSAGE, &frame);
     if (err == ERR_MORE && frame.size > wire->from_client.max)
         return ERR_LIMIT; /* it will never be here whole */
     TRY(err);
