@@ -1,0 +1,237 @@
+/* Questions over a real channel, as a worker asks them. */
+#include "base/encode.h"
+#include "keeper/questions.h"
+#include "keeper_room.h"
+
+typedef struct Pair {
+    Room room;
+    uv_loop_t loop;
+    Channel *worker;
+    Err last; /* what the keeper thought of the last message */
+    unsigned answers;
+    uint16_t kind; /* of the last message that came to the worker */
+    int fd;
+    Buf body;
+} Pair;
+
+static void keeper_takes(void *ctx, Channel *channel, const ChannelMessage *m)
+{
+    Pair *p = ctx;
+
+    (void)channel;
+    p->last = questions_take(&p->room.worker, m);
+    if (p->last != OK)
+        p->answers++;
+}
+
+static void worker_takes(void *ctx, Channel *channel, const ChannelMessage *m)
+{
+    Pair *p = ctx;
+
+    (void)channel;
+    p->answers++;
+    p->kind = m->kind;
+    p->fd = m->fd;
+    buf_truncate(&p->body, 0);
+    EXPECT(buf_append(&p->body, m->body) == OK);
+}
+
+static void worker_answered(void *ctx, const ChannelMessage *m)
+{
+    if (m != NULL)
+        worker_takes(ctx, NULL, m);
+}
+
+static void ended(void *ctx, Channel *channel)
+{
+    (void)ctx;
+    (void)channel;
+}
+
+static void begin(Pair *p)
+{
+    int fds[2];
+    const ChannelHandlers at_keeper = { p, keeper_takes, ended };
+    const ChannelHandlers at_worker = { p, worker_takes, ended };
+
+    *p = (Pair){ .fd = -1 };
+    room_open(&p->room);
+    room_people(&p->room);
+    buf_init(&p->body, 1 << 18);
+    EXPECT(uv_loop_init(&p->loop) == 0 && channel_pair(fds) == OK);
+    p->room.k->loop = &p->loop;
+    EXPECT(channel_new(&p->loop, fds[0], &at_keeper, &p->room.worker.channel) == OK);
+    EXPECT(channel_new(&p->loop, fds[1], &at_worker, &p->worker) == OK);
+}
+
+static void end(Pair *p)
+{
+    channel_free(p->room.worker.channel);
+    channel_free(p->worker);
+    (void)uv_run(&p->loop, UV_RUN_DEFAULT);
+    EXPECT(uv_loop_close(&p->loop) == 0);
+    if (p->fd >= 0)
+        close(p->fd);
+    buf_done(&p->body);
+    room_close(&p->room);
+}
+
+static Bytes ask(Pair *p, uint16_t kind, const Buf *body)
+{
+    p->answers = 0;
+    EXPECT(channel_ask(p->worker, kind, buf_view(body), worker_answered, p) == OK);
+    while (p->answers == 0)
+        (void)uv_run(&p->loop, UV_RUN_ONCE);
+    return buf_view(&p->body);
+}
+
+static void a_segment_comes_with_its_file(void)
+{
+    CLEANUP(buf_done) Buf body = { 0 };
+    SegmentAnswer answer;
+    Pair p;
+
+    begin(&p);
+    buf_init(&body, 1024);
+    const SegmentAsk mine = { p.room.worker.writer };
+    EXPECT(pack_segment_ask(&body, &mine) == OK);
+    EXPECT(unpack_segment_answer(ask(&p, ASK_SEGMENT, &body), &answer) == OK);
+    EXPECT(answer.ok == 1 && answer.segment > 1 && p.fd >= 0);
+    EXPECT(file_write_all(p.fd, LIT("x")) == OK);
+
+    buf_truncate(&body, 0);
+    const SegmentAsk others = { { { 9 } } };
+    EXPECT(pack_segment_ask(&body, &others) == OK);
+    (void)ask(&p, ASK_SEGMENT, &body);
+    EXPECT(p.last == ERR_MALFORMED);
+    end(&p);
+}
+
+static void segments_are_not_given_without_end(void)
+{
+    CLEANUP(buf_done) Buf body = { 0 };
+    SegmentAnswer answer = { .ok = 1 };
+    unsigned given = 0;
+    Pair p;
+
+    begin(&p);
+    buf_init(&body, 1024);
+    const SegmentAsk mine = { p.room.worker.writer };
+    EXPECT(pack_segment_ask(&body, &mine) == OK);
+    while (given < 100) {
+        EXPECT(unpack_segment_answer(ask(&p, ASK_SEGMENT, &body), &answer) == OK);
+        if (answer.ok == 0)
+            break;
+        given++;
+        close(p.fd);
+        p.fd = -1;
+    }
+    EXPECT(given == 6);
+    end(&p);
+}
+
+/* The other side of a proof: what PostgreSQL would check. */
+static void a_proof_for_the_target(void)
+{
+    static const char FIRST[] = "r=clientnonceSERVERNONCE,s=MDEyMzQ1Njc4OWFiY2RlZg==,i=4096";
+    CLEANUP(buf_done) Buf body = { 0 };
+    UpstreamProveAnswer answer;
+    ScramClientFinal final;
+    ScramVerifier verifier;
+    char path[96];
+    Pair p;
+
+    begin(&p);
+    (void)snprintf(path, sizeof path, "%s/secret", p.room.folder);
+    EXPECT(file_replace(path, LIT("s3cret\n"), 0600) == OK);
+    buf_init(&body, 4096);
+    const UpstreamProve prove = { .client_first_bare = LIT("n=,r=clientnonce"),
+                                  .server_first = text_of(FIRST),
+                                  .gs2_header = LIT("n,,") };
+    EXPECT(pack_upstream_prove(&body, &prove) == OK);
+    EXPECT(scram_verifier_make(LIT("s3cret"), LIT("0123456789abcdef"), 4096, &verifier) == OK);
+    for (int i = 0; i < 2; i++) { /* computed, then remembered */
+        EXPECT(unpack_upstream_prove_answer(ask(&p, ASK_UPSTREAM_PROVE, &body), &answer) == OK);
+        EXPECT(answer.ok == 1 && p.room.k->salted.clock > 0);
+        EXPECT(scram_client_final_parse(answer.client_final, &final) == OK);
+        const ScramExchange e = { prove.client_first_bare, prove.server_first,
+                                  final.without_proof };
+        EXPECT(scram_proof_holds(&verifier, &e, &final.proof));
+    }
+    end(&p);
+}
+
+static void proofs_only_for_ones_own_sessions(void)
+{
+    CLEANUP(buf_done) Buf body = { 0 };
+    UpstreamProveAnswer answer;
+    Pair p;
+
+    begin(&p);
+    buf_init(&body, 4096);
+    const UpstreamProve prove = { .session = { { 77 } },
+                                  .client_first_bare = LIT("n=,r=clientnonce"),
+                                  .server_first = LIT("r=clientnonceX,s=MDEyMzQ1Njc4OWFi,i=4096"),
+                                  .gs2_header = LIT("n,,") };
+    EXPECT(pack_upstream_prove(&body, &prove) == OK);
+    EXPECT(unpack_upstream_prove_answer(ask(&p, ASK_UPSTREAM_PROVE, &body), &answer) == OK);
+    EXPECT(answer.ok == 0 && answer.client_final.len == 0);
+    end(&p);
+}
+
+static void pseudonym_keys_go_with_sessions(void)
+{
+    CLEANUP(buf_done) Buf body = { 0 };
+    PseudonymKeyAnswer mine, again, other;
+    Pair p;
+
+    begin(&p);
+    buf_init(&body, 4096);
+    const StoreSession s = room_session(&p.room, "dana", IDENTITY_HUMAN, 1);
+    PseudonymKey question = { .session = s.id, .scope = LIT("resource") };
+    EXPECT(pack_pseudonym_key(&body, &question) == OK);
+    EXPECT(unpack_pseudonym_key_answer(ask(&p, ASK_PSEUDONYM_KEY, &body), &mine) == OK);
+    EXPECT(unpack_pseudonym_key_answer(ask(&p, ASK_PSEUDONYM_KEY, &body), &again) == OK);
+    EXPECT(mine.ok == 1 && text_eq(VIEW(mine.key_low.bytes), VIEW(again.key_low.bytes)));
+    EXPECT(!text_eq(VIEW(mine.key_low.bytes), VIEW(mine.key_high.bytes)));
+    question.scope = LIT("study");
+    buf_truncate(&body, 0);
+    EXPECT(pack_pseudonym_key(&body, &question) == OK);
+    EXPECT(unpack_pseudonym_key_answer(ask(&p, ASK_PSEUDONYM_KEY, &body), &other) == OK);
+    EXPECT(!text_eq(VIEW(mine.key_low.bytes), VIEW(other.key_low.bytes)));
+    question.session = (Id){ { 99 } };
+    buf_truncate(&body, 0);
+    EXPECT(pack_pseudonym_key(&body, &question) == OK);
+    EXPECT(unpack_pseudonym_key_answer(ask(&p, ASK_PSEUDONYM_KEY, &body), &other) == OK);
+    EXPECT(other.ok == 0 && text_eq(VIEW(other.key_low.bytes), VIEW((PackKey){ { 0 } }.bytes)));
+    end(&p);
+}
+
+static void what_is_not_in_the_table(void)
+{
+    static const uint16_t KINDS[] = { ASK_ADMIN, ASK_PEER, ASK_START,      ASK_PROCESSES,
+                                      ASK_READY, ASK_DIAL, ASK_ADMIN_DONE, ASK_HOLD_ANSWER,
+                                      ASK_SEAL,  9999 };
+    CLEANUP(buf_done) Buf body = { 0 };
+    Pair p;
+
+    begin(&p);
+    for (size_t i = 0; i < COUNT_OF(KINDS); i++) {
+        (void)ask(&p, KINDS[i], &body);
+        EXPECT(p.last == ERR_REFUSED);
+    }
+    (void)ask(&p, ASK_HOLD, &body); /* in the table, and empty */
+    EXPECT(p.last == ERR_MALFORMED);
+    end(&p);
+}
+
+int main(void)
+{
+    TEST(a_segment_comes_with_its_file);
+    TEST(segments_are_not_given_without_end);
+    TEST(a_proof_for_the_target);
+    TEST(proofs_only_for_ones_own_sessions);
+    TEST(pseudonym_keys_go_with_sessions);
+    TEST(what_is_not_in_the_table);
+    return 0;
+}
