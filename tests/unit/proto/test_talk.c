@@ -3,6 +3,7 @@
 #include "pg_kit.h"
 
 #include "base/text.h"
+#include "proto/pg/pg_frame.h"
 #include "proto/pg/pg_write.h"
 #include "test.h"
 #include "toy_sql.h"
@@ -317,6 +318,39 @@ static void a_masked_column_loses_its_length(void)
 
 /* --- bounds --- */
 
+static bool is_whole(const Buf *b)
+{
+    Bytes rest = buf_view(b);
+    PgFrame f;
+
+    while (pg_frame_next(rest, PG_TAGGED, 1 << 20, &f) == OK)
+        rest = bytes_from(rest, f.size);
+    return rest.len == 0;
+}
+
+/* Wherever an out-buffer is full, half a message is taken back. */
+static void no_half_message_leaves(void)
+{
+    size_t limits = 0;
+
+    for (size_t max = 1; max < 200; max++)
+        for (int side = 0; side < 2; side++) {
+            Kit k;
+
+            kit_init(&k);
+            if (side == 0)
+                k.gate.wire.to_client.max = max;
+            else
+                k.gate.wire.to_server.max = max;
+            const Err err = kit_script(&k, "Q begin|P ,rows grow,id|B ,|E|S|Q deny|!|Q leak|!");
+            EXPECT(err == OK || err == ERR_LIMIT);
+            EXPECT(is_whole(&k.client) && is_whole(&k.target));
+            limits += err == ERR_LIMIT;
+            kit_done(&k);
+        }
+    EXPECT(limits > 20);
+}
+
 static void endless_notices_end_the_session(void)
 {
     CLEANUP(buf_done) Buf notice;
@@ -422,6 +456,7 @@ int main(void)
     TEST(the_gate_hears_of_all_that_completed);
     TEST(a_search_path_is_ruled_on_when_it_runs);
     TEST(a_masked_column_loses_its_length);
+    TEST(no_half_message_leaves);
     TEST(endless_notices_end_the_session);
     TEST(an_oversized_message_is_refused_before_it_is_there);
     TEST(a_message_that_can_never_be_whole_is_refused);
