@@ -440,7 +440,7 @@ static void kept_texts_are_bounded(void)
         say_step(&said, buf_view(&text));
         err = kit_client(&k, buf_view(&said));
         EXPECT(k.pg.queue.text_bytes <= PG_QUEUE_TEXT_MAX + (1 << 20));
-        if (err == OK && k.pg.queue.text_bytes > PG_QUEUE_TEXT_MAX)
+        if (err == OK && i % 8 == 7) /* by then, some of the eight wait to be looked at */
             for (size_t left = k.pg.queue.count; err == OK && left > 0; left--)
                 err = kit_server(&k, LIT("1\0\0\0\004"));
     }
