@@ -79,6 +79,17 @@ def test_cursors_and_prepared_statements_share_names(site, client):
 
 
 @pytest.mark.core
+def test_a_cursor_with_hold_outlives_its_transaction(site, client):
+    client.query("BEGIN")
+    client.query("DECLARE keep CURSOR WITH HOLD FOR SELECT ssn FROM patient ORDER BY id")
+    client.query("COMMIT")
+    got = client.query("FETCH 2 FROM keep")
+    assert len(wire.rows(got)) == 2, got
+    assert not wire.errors(client.query("CLOSE keep"))
+    assert clean(site, client)
+
+
+@pytest.mark.core
 def test_portal_outlives_its_statement_and_rows_come_in_parts(site, client):
     client.query("BEGIN")
     client.ask(wire.parse("SELECT ssn FROM patient ORDER BY id", "s"), wire.bind(statement="s", portal="p"),

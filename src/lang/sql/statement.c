@@ -168,12 +168,16 @@ static Err on_prepare(Look *l, const ProtobufCMessage *node)
     return statement_query_push(l, node_inside(p->query), ENDING_OUTPUTS);
 }
 
+/* CURSOR_OPT_HOLD of parsenodes.h. */
+enum { CURSOR_HOLD = 0x0020 };
+
 static Err on_declare(Look *l, const ProtobufCMessage *node)
 {
     const PgQuery__DeclareCursorStmt *d = (const PgQuery__DeclareCursorStmt *)node;
     Statement *s = look_statement(l);
 
     s->kind = STATEMENT_DECLARE;
+    s->holds = (d->options & CURSOR_HOLD) != 0;
     s->refers = REFER_CURSOR;
     s->name = text_of(d->portalname);
     TRY(kept_text(l, LIT("for")));
