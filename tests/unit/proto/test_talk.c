@@ -254,7 +254,7 @@ static const struct {
     { LIT_INIT("p\0\0\0\005x"), ERR_MALFORMED, "" }, /* a password, a second startup, TLS */
     { LIT_INIT("\0\0\0\0\010\004\322\026\057"), ERR_MALFORMED, "" },
     { LIT_INIT("\026\003\001\002\0\001\0"), ERR_MALFORMED, "" }, /* by its tag, at once */
-    { LIT_INIT("d\0\0\0\012Q\0\0\0\005a"), OK, "" }, /* COPY data is never read again */
+    { LIT_INIT("d\0\0\0\012Q\0\0\0\005a"), OK, "" },             /* COPY data is never read again */
     { LIT_INIT("c\0\0\0\004"), OK, "" },
     { LIT_INIT("f\0\0\0\005\0"), OK, "" },
 };
