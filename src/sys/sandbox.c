@@ -100,10 +100,10 @@ static bool allow_fcntl(scmp_filter_ctx f, SandboxRole role)
 
     for (size_t i = 0; i < COUNT_OF(ANY); i++)
         ok = ok && seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
-                                    SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)ANY[i])) == 0;
+                                    SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)ANY[i], 0)) == 0;
     for (size_t i = 0; role == SANDBOX_KEEPER && i < COUNT_OF(LOCKS); i++)
         ok = ok && seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
-                                    SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)LOCKS[i])) == 0;
+                                    SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)LOCKS[i], 0)) == 0;
     return ok;
 }
 

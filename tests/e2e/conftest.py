@@ -23,6 +23,8 @@ class Site:
         self.pg = stack.Postgres(folder / "pg").start()
         self.pg.make_database(patients.sql(250))
         self.people = list(patients.people(250))
+        # Writes on patient wait for a person; writes on encounter do not.
+        settings.setdefault("when", ", tables: [patient]")
         self.gate = stack.Gateway(folder / "gate", self.pg.port, **settings).start()
         self.passwords, self.tokens = self.gate.add_people()
 

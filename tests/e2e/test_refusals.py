@@ -77,16 +77,28 @@ def test_refused(site, client, statement, rule, state, extended):
     assert not any(c.encode() in bytes(client.seen) for c in site.canaries())
 
 
+INSERT = "INSERT INTO encounter VALUES ({}, 1, 'MRN00000001', 'radiology', now(), 1)"
+
+
 @pytest.mark.core
 def test_pipelined_insert_refused_sync_leaves_no_row(site, client):
-    good = "INSERT INTO encounter VALUES (90001, 1, 'x', 'y', now(), 1)"
-    relaxed_is_held = wire.errors(client.ask(wire.parse("SELECT 1"), wire.SYNC))
-    assert not relaxed_is_held
-    # The INSERT would be held for a person, so a harmless write stands in front: a locked read.
-    got = client.ask(wire.parse("SELECT 1"), wire.bind(), wire.execute(),
+    got = client.ask(wire.parse(INSERT.format(90001)), wire.bind(), wire.execute(),
                      wire.parse(DELETE, "bad"), wire.bind(statement="bad"), wire.execute(), wire.SYNC)
-    assert wire.tags(got) in ("12DCEZ", "12TDCEZ") and wire.status(got) == "I"
-    assert counting(site, "id = 90001") == "0" and good
+    assert wire.tags(got) == "12CEZ" and wire.status(got) == "I", got
+    assert counting(site, "id = 90001") == "0"
+    got = client.ask(wire.query(INSERT.format(90002) + "; " + DELETE))
+    assert wire.errors(got) and counting(site, "id = 90002") == "0"
+    assert not wire.errors(client.query(INSERT.format(90003)))  # alone it is allowed
+    assert counting(site, "id = 90003") == "1"
+
+
+@pytest.mark.core
+def test_begin_insert_refused_commit_leaves_no_row(site, client):
+    client.query("BEGIN")
+    assert not wire.errors(client.query(INSERT.format(90004)))
+    assert wire.status(client.query(DELETE)) == "E"
+    assert ("C", b"ROLLBACK\0") in client.query("COMMIT")
+    assert counting(site, "id = 90004") == "0"
 
 
 @pytest.mark.core
