@@ -54,7 +54,7 @@ static Err make_key(const LangContext *ctx, Bytes text, Buf *out)
     return buf_append(out, text);
 }
 
-static Err understand(const LookCache *c, const LangContext *ctx, Bytes text, Judged **ret)
+Err look_make(LangLook *understand, const LangContext *ctx, Bytes text, Judged **ret)
 {
     Look *look = calloc(1, sizeof *look);
 
@@ -64,13 +64,20 @@ static Err understand(const LookCache *c, const LangContext *ctx, Bytes text, Ju
     arena_init(&look->arena, LOOK_ARENA_BYTES);
     Err err = arena_copy(&look->arena, text, &look->judged.text);
     if (err == OK)
-        err = c->look(ctx, look->judged.text, &look->arena, &look->judged.meaning);
+        err = understand(ctx, look->judged.text, &look->arena, &look->judged.meaning);
     if (err != OK) {
         look_drop(&look->judged);
         return err;
     }
     *ret = &look->judged;
     return OK;
+}
+
+static Err make_here(const LookCache *c, const LangContext *ctx, Bytes text, Judged **ret)
+{
+    if (c->heavy != NULL && c->heavy(text))
+        return ERR_MORE;
+    return look_make(c->look, ctx, text, ret);
 }
 
 /* Only what was understood whole is worth keeping: an unknown name may be known next time. */
@@ -92,7 +99,7 @@ Err look_at(LookCache *c, const LangContext *ctx, Bytes text, Judged **ret)
 
     buf_init(&key, 64 << 10);
     if (text.len > LOOK_CACHED_TEXT_MAX || make_key(ctx, text, &key) != OK)
-        return understand(c, ctx, text, ret);
+        return make_here(c, ctx, text, ret);
     Judged *known = map_get(&c->map, buf_view(&key));
     if (known != NULL) {
         c->hits++;
@@ -101,7 +108,7 @@ Err look_at(LookCache *c, const LangContext *ctx, Bytes text, Judged **ret)
         return OK;
     }
     c->misses++;
-    TRY(understand(c, ctx, text, ret));
+    TRY(make_here(c, ctx, text, ret));
     const Err err = remember(c, buf_view(&key), *ret);
     if (err != OK)
         look_drop(*ret);

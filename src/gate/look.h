@@ -20,12 +20,15 @@ enum {
 typedef struct LookCache {
     Map map;
     LangLook *look;
+    bool (*heavy)(Bytes text); /* too much to be understood between two turns; NULL: nothing is */
     uint64_t hits, misses;
 } LookCache;
 
 void look_init(LookCache *c, LangLook *look, SipKey hash_key);
 void look_done(LookCache *c);
-/* One reference for the caller. */
+/* Without the table: for another thread too. One reference for the caller. */
+Err look_make(LangLook *look, const LangContext *ctx, Bytes text, Judged **ret) MUST_CHECK;
+/* One reference for the caller. ERR_MORE: heavy, and not in the table. */
 Err look_at(LookCache *c, const LangContext *ctx, Bytes text, Judged **ret) MUST_CHECK;
 void look_keep(Judged *judged);
 void look_drop(Judged *judged);

@@ -12,8 +12,16 @@ void ruler_init(Ruler *r, SipKey hash_key)
     buf_init(&r->masked_text, WORDS_BYTES / 4);
 }
 
+void ruler_forget_parsed(Ruler *r)
+{
+    if (r->parsed != NULL)
+        look_drop(r->parsed);
+    r->parsed = NULL;
+}
+
 void ruler_done(Ruler *r)
 {
+    ruler_forget_parsed(r);
     arena_done(&r->words);
     buf_done(&r->purpose);
     map_done(&r->masked);
@@ -32,7 +40,16 @@ static Err look(Ruler *r, Bytes text, Judged **ret)
 
     search_path_names(&r->path, names);
     const LangContext context = { r->schema, names, r->path.count };
-    return look_at(r->cache, &context, text, ret);
+    if (r->parsed != NULL && r->parsed_generation == r->schema->generation &&
+        text_eq(r->parsed->text, text)) {
+        look_keep(r->parsed);
+        *ret = r->parsed;
+        return OK;
+    }
+    const Err err = look_at(r->cache, &context, text, ret);
+    r->parse_wanted = err == ERR_MORE;
+    r->parse_text = text;
+    return err;
 }
 
 static Verdict deny(MessageCode code, Bytes fact)

@@ -44,9 +44,14 @@ typedef struct Ruler {
     bool read_again;      /* the catalogue was read for the command at the front */
     bool catalogue_stale; /* this session changed the catalogue: nothing over relations until it
                            * was read again, which has to wait for the transaction's end */
-    bool plan_waits;      /* rows of a relation that the snapshot lacks: it is being read anew */
-    bool plan_again;      /* it was read anew: what is unknown now is refused */
-    bool approved;        /* a person approved the command at the front */
+    /* A heavy text is understood on another thread: which, and what came of it. */
+    bool parse_wanted;
+    Bytes parse_text; /* in the message or the names; copy it at once */
+    Judged *parsed;
+    uint64_t parsed_generation; /* of the catalogue it was understood under */
+    bool plan_waits; /* rows of a relation that the snapshot lacks: it is being read anew */
+    bool plan_again; /* it was read anew: what is unknown now is refused */
+    bool approved;   /* a person approved the command at the front */
     uint64_t decisions;
     IdText decision;
     Arena words; /* of the ruling at hand */
@@ -58,6 +63,7 @@ typedef struct Ruler {
 
 void ruler_init(Ruler *r, SipKey hash_key);
 void ruler_done(Ruler *r);
+void ruler_forget_parsed(Ruler *r);
 /* Reads what SET search_path takes: names with commas between, quoted or folded to lower case;
  * "$user" is `user`. ERR_LIMIT: too long. ERR_MALFORMED: not such a list. */
 Err search_path_read(Bytes value, Bytes user, SearchPath *ret) MUST_CHECK;

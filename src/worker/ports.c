@@ -56,6 +56,7 @@ static Err write_command(void *ctx, const Command *command, const GateRuling *ru
     if (ruling->verdict.ruling != RULING_ALLOW || takes_effect(effects))
         s->durable = true;
     s->ruler.read_again = false;
+    ruler_forget_parsed(&s->ruler);
     s->ruler.approved = false;
     s->approval_leaf = (Hash){ 0 };
     s->statements++;

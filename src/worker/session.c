@@ -297,6 +297,7 @@ void session_free(Session *s)
     tell_keeper(s);
     channel_forget(w->keeper, s);
     channel_forget(w->supervisor, s);
+    parse_forget(s);
     poll_end(&s->client_poll, &s->client_fd);
     poll_end(&s->server_poll, &s->server_fd);
     pg_done(&s->pg);
@@ -356,7 +357,9 @@ static void step_open(Session *s)
         hold_refuse_long(s);
     if (s->gate.wait == GATE_ENDED)
         session_end(s, "client said goodbye");
-    if (s->gate.wait == GATE_WAITS_CATALOGUE)
+    if (s->gate.wait == GATE_WAITS_CATALOGUE && s->ruler.parse_wanted)
+        parse_start(s);
+    else if (s->gate.wait == GATE_WAITS_CATALOGUE && s->parse_job == NULL)
         target_refresh(s->target);
     if (s->server_gone && s->phase == SESSION_OPEN)
         session_farewell(

@@ -95,7 +95,7 @@ static void move_session(Target *t, Session *s)
     }
     s->ruler.catalogue_stale = false;
     plan_again(s);
-    if (s->gate.wait != GATE_WAITS_CATALOGUE)
+    if (s->gate.wait != GATE_WAITS_CATALOGUE || s->parse_job != NULL)
         return;
     s->ruler.read_again = true;
     session_mark(s);
@@ -446,7 +446,8 @@ static void give_up(Target *t)
             session_farewell(s, &(Fault){ .code = CHP_5101 });
         if (s->phase == SESSION_OPEN)
             plan_again(s);
-        if (s->phase != SESSION_OPEN || s->gate.wait != GATE_WAITS_CATALOGUE)
+        if (s->phase != SESSION_OPEN || s->gate.wait != GATE_WAITS_CATALOGUE ||
+            s->parse_job != NULL)
             continue;
         const Fault fault = { .code = CHP_3103,
                               .fact = LIT("the target's catalogue could not be read in time") };

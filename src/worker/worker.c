@@ -3,7 +3,6 @@
 #include "base/encode.h"
 #include "base/text.h"
 #include "crypto/warm.h"
-#include "lang/sql/sql_look.h"
 #include "sys/child.h"
 #include "sys/entropy.h"
 #include "sys/file.h"
@@ -24,13 +23,6 @@ enum {
     SIGNIN_MAX = 1000, /* connections that have not signed in yet: a flood stays outside */
     EXIT_CANNOT_START = 1,
 };
-
-static Err look_at_sql(const LangContext *ctx, Bytes text, Arena *arena, const Meaning **ret)
-{
-    const SqlContext sql = { ctx->schema, ctx->search_path, ctx->search_path_count };
-
-    return sql_look(&sql, text, arena, ret);
-}
 
 /* --- the turn ------------------------------------------------------------------------------------
  */
@@ -168,6 +160,24 @@ static void check_deadlines(Worker *w)
     }
 }
 
+/* A text that takes longer to understand than anybody waits is not understood. */
+static void check_parses(Worker *w)
+{
+    const Fault fault = { .code = CHP_3103,
+                          .fact = LIT("the statement takes too long to understand"),
+                          .next = LIT("send less in one statement") };
+
+    for (Session *s = w->sessions; s != NULL; s = s->next) {
+        if (s->parse_job == NULL || now_ms(w) < s->parse_deadline_ms)
+            continue;
+        parse_forget(s);
+        session_mark(s);
+        if (s->gate.wait == GATE_WAITS_CATALOGUE &&
+            gate_refuse_held(&s->gate, &fault, (Bytes){ 0 }) != OK)
+            session_farewell(s, &fault);
+    }
+}
+
 static void on_tick(uv_timer_t *timer)
 {
     Worker *w = timer->data;
@@ -176,6 +186,7 @@ static void on_tick(uv_timer_t *timer)
     link_tick(w);
     targets_tick(w);
     check_deadlines(w);
+    check_parses(w);
     for (Session *s = w->sessions; s != NULL; s = s->next)
         if (s->phase == SESSION_OPEN && s->gate.wait == GATE_RUNS && s->ruler.catalogue_stale &&
             !s->ruler.transaction)
@@ -234,7 +245,9 @@ static Err start(Worker *w)
         return ERR_IO;
     random_fill(random, sizeof random);
     w->hash_key = siphash_key(random);
-    look_init(&w->looks, look_at_sql, w->hash_key);
+    look_init(&w->looks, worker_look, w->hash_key);
+    w->looks.heavy = parse_is_heavy;
+    TRY(parse_begin(w));
     TRY(recorder_init(&w->recorder, &w->loop, &w->writer, on_synced, w));
     TRY(targets_begin(w));
     if (uv_check_init(&w->loop, &w->check) != 0 || uv_timer_init(&w->loop, &w->tick) != 0 ||

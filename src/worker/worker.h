@@ -90,6 +90,8 @@ typedef struct Session {
     uint32_t cancel_pid;
     uint8_t cancel_key[4];
     const char *end_reason;
+    struct ParseJob *parse_job; /* NULL: none under way */
+    uint64_t parse_deadline_ms;
     /* A held command. */
     Id request;
     bool holding;
@@ -155,6 +157,13 @@ Err session_write_start(Session *s) MUST_CHECK;
 /* ports.c: what gate and protocol ask for */
 void ports_connect(Session *s);
 Err ports_write_record(Session *s, SegmentRecord *record) MUST_CHECK;
+
+/* parse.c: heavy texts, on libuv's threads */
+bool parse_is_heavy(Bytes text);
+Err parse_begin(Worker *w) MUST_CHECK; /* starts the threads, before the sandbox closes */
+void parse_start(Session *s);          /* for s->ruler.parse_text */
+void parse_forget(Session *s);         /* it ends, or waited long enough */
+Err worker_look(const LangContext *ctx, Bytes text, Arena *arena, const Meaning **ret) MUST_CHECK;
 
 /* hold.c */
 Err hold_ask(Session *s, const Command *command, const GateRuling *ruling) MUST_CHECK;

@@ -80,3 +80,35 @@ def test_a_client_that_never_reads_holds_nobody_up(site, neighbour):
     c.send(*[wire.query("SELECT generate_series(1, 200000)")] * 3)
     assert wire.rows(neighbour.query("SELECT 5")) == [[b"5"]]
     c.socket.close()
+
+
+@pytest.mark.core
+def test_a_long_legal_statement_is_one_sessions_business(site, neighbour):
+    """Understood on a thread of its own: it works, and neighbours on the same worker do not wait."""
+    import threading
+    import time
+    numbers = ",".join(str(n) for n in range(1, 60_000))
+    text = f"SELECT id FROM patient WHERE id IN ({numbers}) AND id < 4 ORDER BY id"
+    clients = [site.wire() for _ in range(4)]
+    results = []
+    threads = [threading.Thread(target=lambda c=c: results.append(c.query(text))) for c in clients]
+    slowest = 0.0
+    for t in threads:
+        t.start()
+    while any(t.is_alive() for t in threads):
+        started = time.monotonic()
+        assert wire.rows(neighbour.query("SELECT 1")) == [[b"1"]]
+        slowest = max(slowest, time.monotonic() - started)
+    assert [wire.rows(r) for r in results] == [[[b"1"], [b"2"], [b"3"]]] * 4, results
+    assert slowest < 1.0, slowest
+    for c in clients:
+        c.close()
+
+
+@pytest.mark.core
+def test_a_long_statement_prepared_and_run_twice(site, client):
+    numbers = ",".join(str(n) for n in range(1, 3_000))
+    text = f"SELECT id FROM patient WHERE id IN ({numbers}) AND id = $1"
+    got = client.ask(wire.parse(text, "long"), wire.bind([2], "long"), wire.execute(), wire.bind([3], "long"),
+                     wire.execute(), wire.SYNC)
+    assert wire.rows(got) == [[b"2"], [b"3"]], got
