@@ -11,6 +11,30 @@ typedef enum Ruling {
     RULING_ALLOW,
 } Ruling;
 
+/* The order of evaluation, as `explain` prints it. Whatever ends it is what spoke; zero is what
+ * the gate itself refuses: how a message is put together. */
+#define EVALUATION_STEPS(X)                                                                        \
+    X(MESSAGE, "message")                                                                          \
+    X(IDENTITY, "identity")                                                                        \
+    X(UNDERSTOOD, "understood")                                                                    \
+    X(ACCESS, "role allow")                                                                        \
+    X(SUPPORTED, "supported")                                                                      \
+    X(GUARDRAIL, "guardrail")                                                                      \
+    X(SETTING, "settings")                                                                         \
+    X(COLUMN, "columns")                                                                           \
+    X(VALUE, "values")                                                                             \
+    X(PURPOSE, "purpose")                                                                          \
+    X(APPROVAL, "approval")                                                                        \
+    X(RUN, "run")                                                                                  \
+    X(MASK, "mask")                                                                                \
+    X(RECORD, "record")
+
+typedef enum EvaluationStep {
+#define EVALUATION_ENUM(name, text) EVALUATION_##name,
+    EVALUATION_STEPS(EVALUATION_ENUM)
+#undef EVALUATION_ENUM
+} EvaluationStep;
+
 /* What a hold asks for; from the approval rule that matched. */
 typedef struct HoldTerms {
     Bytes group;       /* who may answer: "privacy-office" */
@@ -25,6 +49,7 @@ typedef struct Verdict {
     Bytes rule;  /* that spoke; ALLOW: the role's name */
     Fault fault; /* DENY: what to say. HOLD: fact only, for the approver */
     HoldTerms hold;
+    EvaluationStep step; /* that spoke; ALLOW: EVALUATION_RUN */
 } Verdict;
 
 #endif

@@ -241,18 +241,34 @@ static bool is_complete(const Judgement *in)
 
 Verdict policy_judge(const Judgement *in)
 {
-    static const JudgeStep STEPS[] = {
-        identity_refuses, understanding_refuses, access_refuses, support_refuses, guardrail_refuses,
-        setting_refuses,  column_refuses,        value_refuses,  purpose_refuses,
+    static const struct {
+        EvaluationStep step;
+        JudgeStep refuses;
+    } STEPS[] = {
+        { EVALUATION_IDENTITY, identity_refuses },
+        { EVALUATION_UNDERSTOOD, understanding_refuses },
+        { EVALUATION_ACCESS, access_refuses },
+        { EVALUATION_SUPPORTED, support_refuses },
+        { EVALUATION_GUARDRAIL, guardrail_refuses },
+        { EVALUATION_SETTING, setting_refuses },
+        { EVALUATION_COLUMN, column_refuses },
+        { EVALUATION_VALUE, value_refuses },
+        { EVALUATION_PURPOSE, purpose_refuses },
     };
-    Verdict refused;
+    Verdict v;
 
     if (!is_complete(in))
         return (Verdict){ .ruling = RULING_DENY,
                           .rule = LIT("understood"),
-                          .fault = { .code = CHP_3103, .rule = LIT("understood") } };
-    for (size_t i = 0; i < COUNT_OF(STEPS); i++)
-        if (STEPS[i](in, &refused))
-            return refused;
-    return ask_or_allow(in);
+                          .fault = { .code = CHP_3103, .rule = LIT("understood") },
+                          .step = EVALUATION_UNDERSTOOD };
+    for (size_t i = 0; i < COUNT_OF(STEPS); i++) {
+        if (!STEPS[i].refuses(in, &v))
+            continue;
+        v.step = STEPS[i].step;
+        return v;
+    }
+    v = ask_or_allow(in);
+    v.step = v.ruling == RULING_ALLOW ? EVALUATION_RUN : EVALUATION_APPROVAL;
+    return v;
 }
