@@ -49,6 +49,8 @@ typedef enum Party {
     X(SESSION_KILL, 30, KEEPER, WORKER, false)                                                     \
     /* worker → keeper, after a keeper's restart: this session lives. */                         \
     X(SESSION_ALIVE, 31, WORKER, KEEPER, false)                                                    \
+    /* keeper → worker: how would this text be ruled on for this identity? Nothing runs. */      \
+    X(EXPLAIN, 32, KEEPER, WORKER, true)                                                           \
     /* console → keeper: one call on the admin socket; the client's descriptor is attached. */   \
     X(ADMIN, 40, CONSOLE, KEEPER, false)                                                           \
     X(ADMIN_PART, 41, KEEPER, CONSOLE, false)                                                      \
@@ -184,6 +186,17 @@ typedef enum HoldState {
     F(ID, session)                                                                                 \
     F(U32, code) /* MessageCode */                                                                 \
     F(BYTES, why)
+#define EXPLAIN_FIELDS(F)                                                                          \
+    F(U32, resource)                                                                               \
+    F(U8, identity_kind)                                                                           \
+    F(BYTES, name)                                                                                 \
+    F(BYTES, owner)                                                                                \
+    F(LIST, groups)                                                                                \
+    F(BYTES, text)
+#define EXPLAIN_ANSWER_FIELDS(F)                                                                   \
+    F(U8, ok)                                                                                      \
+    F(BYTES, json) /* worker/explanation.h */                                                      \
+    F(BYTES, why)  /* it could not be judged: for people */
 /* A call of the admin socket: a name and pairs of key and text. */
 #define ADMIN_FIELDS(F)                                                                            \
     F(U64, call) /* the console's own number, for ADMIN_PART */                                    \
@@ -230,6 +243,8 @@ typedef enum HoldState {
     X(HoldAnswer, hold_answer, HOLD_STATE_FIELDS)                                                  \
     X(HoldWithdraw, hold_withdraw, HOLD_WITHDRAW_FIELDS)                                           \
     X(SessionKill, session_kill, SESSION_KILL_FIELDS)                                              \
+    X(ExplainAsk, explain_ask, EXPLAIN_FIELDS)                                                     \
+    X(ExplainAnswer, explain_answer, EXPLAIN_ANSWER_FIELDS)                                        \
     X(AdminCall, admin_call, ADMIN_FIELDS)                                                         \
     X(AdminPart, admin_part, ADMIN_PART_FIELDS)                                                    \
     X(AdminAnswer, admin_answer, ADMIN_ANSWER_FIELDS)

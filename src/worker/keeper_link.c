@@ -142,6 +142,8 @@ static void on_keeper(void *ctx, Channel *channel, const ChannelMessage *m)
         return;
     if (m->kind == ASK_SESSION_KILL && unpack_session_kill(m->body, &kill) == OK)
         kill_session(w, &kill);
+    if (m->kind == ASK_EXPLAIN)
+        explain_asked(w, m);
     if (m->kind != ASK_HOLD_ANSWER || unpack_hold_answer(m->body, &answer) != OK)
         return;
     for (Session *s = w->sessions; s != NULL; s = s->next)
@@ -157,6 +159,7 @@ static void on_keeper_ended(void *ctx, Channel *channel)
 
     (void)channel;
     w->keeper_lost_ms = now_ms(w);
+    explains_forget(w); /* a new keeper numbers its questions anew */
     log_line(LOG_WARN, "keeper", "gone; sessions go on for 5 s");
 }
 

@@ -110,6 +110,7 @@ static void tell_sessions(Target *t)
         if (s->target == t)
             move_session(t, s);
     }
+    explains_known(t);
 }
 
 /* --- the connection ------------------------------------------------------------------------------
@@ -455,6 +456,7 @@ static void give_up(Target *t)
         if (gate_refuse_held(&s->gate, &fault, (Bytes){ 0 }) != OK)
             session_farewell(s, &fault);
     }
+    explains_give_up(t);
     t->wanted = false;
 }
 

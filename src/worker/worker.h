@@ -123,6 +123,7 @@ typedef struct Worker {
     SipKey hash_key;
     Target *targets; /* one for each resource */
     Session *sessions, *ready;
+    struct Explain *explains; /* that wait for a catalogue */
     size_t session_count;
     size_t seals_told;
     bool announced, draining;
@@ -171,6 +172,13 @@ void hold_answered(Session *s, const HoldAnswer *a);
 void hold_withdraw(Session *s, const char *why);
 void hold_refuse_long(Session *s);
 void hold_cancel(Worker *w, const Cancel *cancel);
+
+/* explain.c: questions of the keeper about statements that nobody runs */
+void explain_asked(Worker *w, const ChannelMessage *m);
+void explains_known(const Target *t);   /* its catalogue was read */
+void explains_give_up(const Target *t); /* it cannot be read */
+void explains_tick(Worker *w);
+void explains_forget(Worker *w); /* the keeper that asked is gone */
 
 /* keeper_link.c */
 Err link_begin(Worker *w) MUST_CHECK;
