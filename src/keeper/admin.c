@@ -14,6 +14,8 @@ enum { RUN_ARENA = 8 << 20, RESULT_MAX = LIMIT_IPC_MESSAGE - 1024, WORDS_MAX = 1
 static const AdminEntry TABLE[] = {
     { "status", ADMIN_ANYBODY, false, admin_status },
     { "whoami", ADMIN_ANYBODY, false, admin_whoami },
+    /* For oneself; an administrator for anybody, and then it writes an admin.access record. */
+    { "explain", ADMIN_ANYBODY, false, admin_explain },
     { "audit.checkpoint", ADMIN_ADMINISTRATOR, true, admin_checkpoint },
     { "user.add", ADMIN_ADMINISTRATOR, true, admin_user_add },
     { "user.ls", ADMIN_ADMINISTRATOR, false, admin_user_ls },
@@ -167,7 +169,7 @@ static void put_arguments(const AdminRun *run, Json *j)
     json_write_array_end(j);
 }
 
-static Err record_access(AdminRun *run)
+Err admin_record_access(AdminRun *run)
 {
     CLEANUP(buf_done) Buf payload = { 0 };
 
@@ -205,7 +207,7 @@ void admin_do(AdminRun *run)
                    : admin_fail(run, ADMIN_REFUSED, "only administrators may do this"));
         return;
     }
-    if (entry->changes && record_access(run) != OK) {
+    if (entry->changes && admin_record_access(run) != OK) {
         (void)admin_fail(run, ADMIN_FAILED,
                          "CHP-5201: recording is not possible, so nothing was done");
         return;

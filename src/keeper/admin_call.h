@@ -15,6 +15,7 @@ typedef enum AdminExit {
     ADMIN_USAGE = 2,
     ADMIN_REFUSED = 3,
     ADMIN_SIGN_IN = 4,
+    ADMIN_TARGET = 7,
 } AdminExit;
 
 /* Who may call; bits. */
@@ -63,6 +64,8 @@ Err admin_fail(AdminRun *run, AdminExit exit_status, const char *format, ...) PR
 Err admin_part(AdminRun *run, Bytes json) MUST_CHECK;
 /* Sends the result, frees what the run holds (not the run). */
 void admin_finish(AdminRun *run);
+/* Writes the call down as an admin.access record. */
+Err admin_record_access(AdminRun *run) MUST_CHECK;
 /* Does the call, as `run->caller`: authorises, records, runs. The result is in `run`. */
 void admin_do(AdminRun *run);
 
@@ -76,7 +79,7 @@ Err admin_make_token(AdminRun *run, const StoreUser *user, uint64_t expires_ns,
                      char ret_token[40]) MUST_CHECK;
 Err admin_result_ok(AdminRun *run) MUST_CHECK; /* {"ok": true} */
 
-AdminFn admin_status, admin_whoami, admin_checkpoint;
+AdminFn admin_status, admin_whoami, admin_checkpoint, admin_explain;
 AdminFn admin_user_add, admin_user_ls, admin_user_passwd, admin_user_disable, admin_user_enable,
     admin_user_rm, admin_user_groups;
 AdminFn admin_agent_add, admin_agent_ls, admin_agent_show, admin_agent_pause, admin_agent_resume,
