@@ -57,6 +57,7 @@ typedef struct Command {
     const char *words;   /* names of the words, in order: "name"; a "?" behind: may be left out */
     const char *columns; /* of a list, or of one object; "name:TITLE" */
     const char *plain;   /* the only member that a table shows: "token" */
+    bool as_is_argument; /* --as says for whom, not who calls */
 } Command;
 
 extern const Command COMMANDS[];
@@ -78,6 +79,8 @@ CommandFn command_help, command_version, command_error, command_completion;
 /* config_command.c */
 CommandFn command_serve, command_config_validate, command_config_show, command_config_schema,
     command_config_reference, command_doctor;
+/* explain_command.c */
+CommandFn command_explain;
 /* play_command.c */
 CommandFn command_session_play;
 /* audit_command.c */

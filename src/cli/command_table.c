@@ -200,6 +200,16 @@ const Command COMMANDS[] = {
       .call = "request.withdraw",
       .words = "id" },
 
+    { .name = "explain",
+      .arguments = "RESOURCE --sql TEXT [--as IDENTITY]",
+      .options = "sql=",
+      .help = "Would it be allowed, masked or held? Nothing runs.",
+      .run = command_explain,
+      .call = "explain",
+      .words = "resource",
+      .columns = "resource identity role verdict code rule message next detail",
+      .as_is_argument = true },
+
     { .name = "session ls",
       .arguments = "[--user NAME] [--state live]",
       .options = "user= state=",

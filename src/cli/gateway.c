@@ -69,14 +69,15 @@ Err gateway_password(const Cli *c, const char *prompt, Buf *out)
     return buf_len(out) > 0 ? OK : ERR_MORE;
 }
 
-/* --as USER with a password, --token-file, CHAPERONE_TOKEN, or nobody but the process itself. */
+/* Unless the command takes it itself: --as USER with a password, --token-file, CHAPERONE_TOKEN, or
+ * nobody but the process itself. */
 static Err find_token(const Cli *c, Buf *out)
 {
     CLEANUP(file_done) File f = { .fd = -1 };
     const char *as = cli_option(c, "as"), *path = cli_option(c, "token-file");
     const char *environment = getenv("CHAPERONE_TOKEN");
 
-    if (as != NULL) {
+    if (as != NULL && !c->command->as_is_argument) {
         TRY(text_format(out, "%s:", as));
         const Err err = gateway_password(c, "Password", out);
         return err == ERR_MORE ? ERR_REFUSED : err;
@@ -287,9 +288,9 @@ static bool put_time(json_t *args, const char *value)
     return true;
 }
 
-static bool put_option(json_t *args, const Option *o)
+static bool put_option(const Command *command, json_t *args, const Option *o)
 {
-    if (is_ours(o->name))
+    if (is_ours(o->name) && !(command->as_is_argument && strcmp(o->name, "as") == 0))
         return true;
     if (strcmp(o->name, "ttl") == 0 || strcmp(o->name, "expires") == 0)
         return put_time(args, o->value);
@@ -306,7 +307,7 @@ json_t *gateway_arguments(Cli *c)
     bool fine = put_words(c, args);
 
     for (size_t i = 0; fine && i < c->option_count; i++)
-        fine = put_option(args, &c->options[i]);
+        fine = put_option(c->command, args, &c->options[i]);
     if (fine)
         return args;
     json_decref(args);
