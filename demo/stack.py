@@ -149,25 +149,28 @@ approvals:
 class Gateway:
     """chaperone serve, in a folder of its own."""
 
-    def __init__(self, folder, target_port, build=None, **settings):
+    def __init__(self, folder, target_port, build=None, prefix=(), **settings):
         self.folder = pathlib.Path(folder)
         self.binary = ROOT / (build or os.environ.get("CHAPERONE_BUILD", "build")) / "chaperone"
         self.port = free_port()
         self.config = self.folder / "chaperone.yaml"
+        self.prefix = list(prefix)  # strace and the like, before the command
         self.process = None
         self.folder.mkdir(parents=True, exist_ok=True)
         os.chmod(self.folder, 0o755)
         password = self.folder / "ehr.password"
         password.write_text(GATE_PASSWORD + "\n")
         os.chmod(password, 0o644)  # the keeper has an account of its own when we are root
-        values = {"hold": "10m", "workers": 2, "sandbox": "auto", "clear": "", "when": "", "extra_roles": ""}
+        values = {"hold": "10m", "workers": 2, "sandbox": os.environ.get("CHAPERONE_SANDBOX", "auto"),
+                  "clear": "", "when": "", "extra_roles": ""}
         values.update(settings)
         self.config.write_text(CONFIG.format(port=self.port, folder=self.folder, target=target_port, **values))
 
     def start(self, wait=True):
         self.log = open(self.folder / "gateway.log", "ab")
-        env = dict(os.environ, ASAN_OPTIONS="detect_leaks=0:abort_on_error=1")
-        self.process = subprocess.Popen([str(self.binary), "serve", "-c", str(self.config)], stdout=self.log,
+        env = dict(os.environ, ASAN_OPTIONS="detect_leaks=0:abort_on_error=1:symbolize=0",
+                   UBSAN_OPTIONS="symbolize=0")
+        self.process = subprocess.Popen([*self.prefix, str(self.binary), "serve", "-c", str(self.config)], stdout=self.log,
                                         stderr=self.log, stdin=subprocess.DEVNULL, env=env, start_new_session=True)
         if wait:
             wait_for(self.is_ready)

@@ -17,7 +17,7 @@ const Command COMMANDS[] = {
       .call = "status",
       .run = command_call,
       .columns = "version recording uptime_ms sessions_live requests_open segments checkpoint "
-                 "sandbox processes" },
+                 "sandbox_wanted processes" },
     { .name = "doctor",
       .help = "Check configuration, folders, kernel features and clock.",
       .run = command_doctor },

@@ -4,6 +4,7 @@
 
 #include "console/call.h"
 #include "sys/channel.h"
+#include "sys/sandbox.h"
 
 enum {
     CLIENTS_MAX = 64,
@@ -28,6 +29,7 @@ typedef struct Console {
     uv_poll_t listener;
     Client clients[CLIENTS_MAX];
     uint64_t next_call;
+    SandboxState sandbox;
 } Console;
 
 void client_accept(Console *c);

@@ -1,7 +1,9 @@
 #include "console/console.h"
 
+#include "config/config.h"
 #include "console/client.h"
 #include "sys/child.h"
+#include "sys/file.h"
 #include "sys/log.h"
 
 #include <signal.h>
@@ -96,6 +98,35 @@ static void on_term(uv_signal_t *handle, int number)
     uv_stop(handle->loop);
 }
 
+/* Of the configuration the console needs to know only this. */
+static Err read_wish(SandboxState *ret)
+{
+    CLEANUP(buf_done) Buf yaml = { 0 };
+    CLEANUP(arena_done) Arena arena = { 0 };
+    Problems problems = { 0 };
+    Config config;
+
+    buf_init(&yaml, CONFIG_BYTES_MAX);
+    arena_init(&arena, CONFIG_ARENA_BYTES);
+    TRY(file_read_whole(CHILD_CONFIG_FD, &yaml));
+    TRY(config_load(buf_view(&yaml), &arena, &config, &problems));
+    ret->optional = config.gateway.sandbox == SANDBOX_AUTO;
+    return OK;
+}
+
+/* Everything is open: no file, no new socket from here on. */
+static Err enter_sandbox(Console *c)
+{
+    CLEANUP(buf_done) Buf body = { 0 };
+
+    TRY(sandbox_enter_files(&c->sandbox, NULL, 0));
+    TRY(sandbox_enter_calls(&c->sandbox, SANDBOX_CONSOLE));
+    const Ready ready = { .landlock_abi = c->sandbox.landlock_abi, .seccomp = c->sandbox.seccomp };
+    buf_init(&body, 16);
+    TRY(pack_ready(&body, &ready));
+    return channel_tell(c->supervisor, ASK_READY, buf_view(&body), -1);
+}
+
 static int run(Console *c)
 {
     const ChannelHandlers to_supervisor = { c, supervisor_said, supervisor_gone };
@@ -116,7 +147,7 @@ static int run(Console *c)
     (void)uv_timer_start(&sweep, on_sweep, SWEEP_MS, SWEEP_MS);
     (void)uv_signal_init(c->loop, &term);
     (void)uv_signal_start(&term, on_term, SIGTERM);
-    if (channel_tell(c->supervisor, ASK_READY, (Bytes){ 0 }, -1) != OK)
+    if (enter_sandbox(c) != OK)
         return EXIT_FAILED;
     (void)uv_run(c->loop, UV_RUN_DEFAULT);
     return 0;
@@ -128,8 +159,9 @@ int console_main(void)
     uv_loop_t loop;
 
     child_begin();
+    call_prepare();
     log_begin("console");
-    if (c == NULL || uv_loop_init(&loop) != 0)
+    if (c == NULL || uv_loop_init(&loop) != 0 || read_wish(&c->sandbox) != OK)
         return EXIT_FAILED;
     c->loop = &loop;
     c->next_call = 1;

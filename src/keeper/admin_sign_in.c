@@ -5,11 +5,8 @@
 #include "sys/log.h"
 #include "sys/net.h"
 
-#include <pwd.h>
 #include <string.h>
 #include <unistd.h>
-
-enum { NAME_ROOM = 16 << 10 };
 
 /* --- by the kernel's word ----------------------------------------------------------------- */
 
@@ -23,36 +20,17 @@ static bool is_our_own(const Keeper *k, pid_t pid)
     return false;
 }
 
-static Err name_of(uid_t uid, Arena *a, Bytes *ret)
-{
-    struct passwd entry, *found = NULL;
-    void *room;
-
-    TRY(arena_alloc(a, NAME_ROOM, &room));
-    if (getpwuid_r(uid, &entry, room, NAME_ROOM, &found) != 0 || found == NULL)
-        return ERR_REFUSED;
-    *ret = text_of(found->pw_name);
-    return OK;
-}
-
 static Err by_process(AdminRun *run, int fd)
 {
-    const Names *administrators = &run->keeper->config.gateway.admin_users;
     pid_t pid;
     uid_t uid;
 
     if (fd < 0 || net_peer_process(fd, &pid, &uid) != OK || is_our_own(run->keeper, pid))
         return admin_fail(run, ADMIN_SIGN_IN, "sign in first: CHAPERONE_TOKEN or --token-file");
-    const bool known = name_of(uid, &run->arena, &run->caller) == OK;
-    bool listed = uid == 0;
-    for (size_t i = 0; i < administrators->count; i++)
-        listed = listed || (known && text_eq(administrators->at[i], run->caller));
-    if (!listed)
+    if (administrators_name(&run->keeper->administrators, uid, &run->caller) != OK)
         return admin_fail(run, ADMIN_SIGN_IN,
                           "you are not in gateway.admin_users; to act as yourself, sign in with "
                           "CHAPERONE_TOKEN or --token-file");
-    if (!known)
-        run->caller = LIT("root");
     run->who = ADMIN_ADMINISTRATOR;
     return OK;
 }

@@ -32,7 +32,7 @@ static Err put_status(AdminRun *run, Bytes processes)
     json_write_string(&j, "origin", buf_view(&k->ledger.origin));
     json_write_u64(&j, "size", k->ledger.signed_size);
     json_write_object_end(&j);
-    json_write_string(&j, "sandbox",
+    json_write_string(&j, "sandbox_wanted",
                       k->config.gateway.sandbox == SANDBOX_REQUIRED ? LIT("required")
                                                                     : LIT("auto"));
     json_write_raw(&j, "processes", processes);

@@ -136,6 +136,7 @@ Err keeper_open(Keeper *k, Bytes config_yaml, const Id *writer)
     k->started_ns = k->now.unix_ns;
     random_fill(k->signins.hash_key, sizeof k->signins.hash_key);
     TRY(load_config(k, config_yaml));
+    TRY(administrators_find(&k->config.gateway.admin_users, &k->arena, &k->administrators));
     TRY(open_store(k, &state));
     TRY(open_keys(k, state));
     TRY(count_start(k));

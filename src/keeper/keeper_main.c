@@ -3,8 +3,10 @@
 
 #include "base/encode.h"
 #include "base/text.h"
+#include "crypto/warm.h"
 #include "keeper/questions.h"
 #include "keeper/recovery.h"
+#include "keeper/room.h"
 #include "sys/child.h"
 #include "sys/file.h"
 #include "sys/log.h"
@@ -106,11 +108,21 @@ static void peer_gone(Keeper *k, const Peer *said)
 
 /* --- the supervisor ----------------------------------------------------------------------- */
 
+static Err tell_ready(Keeper *k)
+{
+    CLEANUP(buf_done) Buf body = { 0 };
+    const Ready ready = { .landlock_abi = k->sandbox.landlock_abi, .seccomp = k->sandbox.seccomp };
+
+    buf_init(&body, 16);
+    TRY(pack_ready(&body, &ready));
+    return channel_tell(k->supervisor, ASK_READY, buf_view(&body), -1);
+}
+
 static Err start(Keeper *k)
 {
     TRY(recovery_of_the_dead(k));
     TRY(ledger_sign(&k->ledger, k->now, true));
-    return channel_tell(k->supervisor, ASK_READY, (Bytes){ 0 }, -1);
+    return tell_ready(k);
 }
 
 static Err supervisor_said(Keeper *k, const ChannelMessage *m, bool *ret_fd_taken)
@@ -185,7 +197,9 @@ static Err open_from_descriptor(Keeper *k, const char *writer_hex)
         return ERR_MALFORMED;
     memcpy(id.bytes, buf_view(&writer).ptr, sizeof id.bytes);
     TRY(file_read_whole(CHILD_CONFIG_FD, &yaml));
-    return keeper_open(k, buf_view(&yaml), &id);
+    TRY(crypto_warm());
+    TRY(keeper_open(k, buf_view(&yaml), &id));
+    return room_shut_files(k);
 }
 
 static int run(Keeper *k)
@@ -201,6 +215,8 @@ static int run(Keeper *k)
     (void)uv_timer_start(&tick, on_tick, TICK_MS, TICK_MS);
     (void)uv_signal_init(k->loop, &term);
     (void)uv_signal_start(&term, on_term, SIGTERM);
+    if (room_shut_calls(k) != OK)
+        return EXIT_FAILED;
     (void)uv_run(k->loop, UV_RUN_DEFAULT);
     keeper_close(k);
     return 0;

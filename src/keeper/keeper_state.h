@@ -6,6 +6,7 @@
 #define KEEPER_KEEPER_STATE_H
 
 #include "config/config.h"
+#include "keeper/administrators.h"
 #include "keeper/diary.h"
 #include "keeper/signin.h"
 #include "keeper/upstream.h"
@@ -13,6 +14,7 @@
 #include "model/verdict.h"
 #include "store/store_user.h"
 #include "sys/channel.h"
+#include "sys/sandbox.h"
 
 struct Keeper;
 
@@ -46,6 +48,9 @@ typedef struct Keeper {
     KeeperPeer *peers;
     Signins signins;
     SaltedCache salted;
+    Administrators administrators;
+    SandboxState sandbox;
+    uv_work_t first_work; /* starts the threads of the pool */
 } Keeper;
 
 /* Reads everything that a start needs and opens store, keys, ledger and diary; speaks to

@@ -23,7 +23,7 @@ typedef enum Party {
     X(PEER_GONE, 2, SUPERVISOR, KEEPER, false)                                                     \
     /* supervisor → worker, console: a new way to a new keeper (descriptor attached). */         \
     X(KEEPER_CHANNEL, 3, SUPERVISOR, WORKER | PARTY_CONSOLE, false)                                \
-    /* child → supervisor: ready to serve. */                                                    \
+    /* child → supervisor: ready to serve, and in which sandbox. */                              \
     X(READY, 4, KEEPER | PARTY_WORKER | PARTY_CONSOLE, SUPERVISOR, false)                          \
     /* worker → supervisor: a connected socket to a resource, please. */                         \
     X(DIAL, 5, WORKER, SUPERVISOR, true)                                                           \
@@ -69,8 +69,11 @@ bool ask_allowed(uint16_t kind, Party from, Party to, bool is_question);
     F(U8, party) /* Party */                                                                       \
     F(U32, slot)                                                                                   \
     F(U32, pid)                                                                                    \
-    F(ID, writer)                       /* workers: who writes their segments */                   \
-    F(U8, known)                        /* 1: the child lived before this keeper did */
+    F(ID, writer) /* workers: who writes their segments */                                         \
+    F(U8, known)  /* 1: the child lived before this keeper did */
+#define READY_FIELDS(F)                                                                            \
+    F(U8, landlock_abi)                 /* 0: Landlock is not active */                            \
+    F(U8, seccomp)                      /* 1: active */
 #define DIAL_FIELDS(F) F(U32, resource) /* index in the policy */
 #define DIAL_ANSWER_FIELDS(F)                                                                      \
     F(U8, ok)     /* 1: a descriptor is attached */                                                \
@@ -223,6 +226,7 @@ typedef enum HoldState {
 
 #define ASK_MESSAGES(X)                                                                            \
     X(Peer, peer, PEER_FIELDS)                                                                     \
+    X(Ready, ready, READY_FIELDS)                                                                  \
     X(DialAsk, dial, DIAL_FIELDS)                                                                  \
     X(DialAnswer, dial_answer, DIAL_ANSWER_FIELDS)                                                 \
     X(Cancel, cancel, CANCEL_FIELDS)                                                               \

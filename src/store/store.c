@@ -81,6 +81,7 @@ static Err set_up(Store *s, StoreAccess access)
     TRY(run(s, "PRAGMA foreign_keys = ON"));
     TRY(run(s, "PRAGMA secure_delete = ON"));
     TRY(run(s, "PRAGMA trusted_schema = OFF"));
+    TRY(run(s, "PRAGMA temp_store = MEMORY")); /* no temporary file outside our folders */
     return bring_forward(s);
 }
 

@@ -64,6 +64,17 @@ static void connect_known(Supervisor *s, Child *c)
     close(pair[1]);
 }
 
+static const char *sandbox_words(const Child *c)
+{
+    const bool files = c->sandbox.landlock_abi != 0, calls = c->sandbox.seccomp != 0;
+
+    if (!c->ready)
+        return "not ready";
+    if (files && calls)
+        return "Landlock, seccomp";
+    return files ? "NO seccomp" : calls ? "NO Landlock" : "NONE";
+}
+
 static void put_process(Json *j, const Child *c, const uv_loop_t *loop)
 {
     json_write_object(j, NULL);
@@ -71,6 +82,9 @@ static void put_process(Json *j, const Child *c, const uv_loop_t *loop)
     json_write_u64(j, "slot", c->slot);
     json_write_u64(j, "pid", (uint64_t)c->pid);
     json_write_bool(j, "ready", c->ready);
+    json_write_string(j, "sandbox", text_of(sandbox_words(c)));
+    json_write_u64(j, "landlock_abi", c->sandbox.landlock_abi);
+    json_write_bool(j, "seccomp", c->sandbox.seccomp != 0);
     json_write_u64(j, "restarts", c->restarts);
     json_write_u64(j, "up_ms", c->pid != 0 ? uv_now(loop) - c->started_ms : 0);
     json_write_object_end(j);
@@ -105,8 +119,9 @@ static void pass_cancel(Supervisor *s, const ChannelMessage *m)
 
 static void start_client(Supervisor *s, Child *c);
 
-static void on_child_ready(Supervisor *s, Child *c)
+static void on_child_ready(Supervisor *s, Child *c, const Ready *said)
 {
+    c->sandbox = *said;
     c->ready = true;
     c->quick_ends = 0;
     if (c->kind == CHILD_KEEPER) {
@@ -137,8 +152,9 @@ static void on_message(void *ctx, Channel *channel, const ChannelMessage *m)
         (void)kill(c->pid, SIGKILL);
         return;
     }
-    if (m->kind == ASK_READY)
-        on_child_ready(s, c);
+    Ready ready;
+    if (m->kind == ASK_READY && unpack_ready(m->body, &ready) == OK)
+        on_child_ready(s, c, &ready);
     else if (m->kind == ASK_DIAL)
         dial_start(c, m);
     else if (m->kind == ASK_CANCEL)
@@ -184,6 +200,7 @@ static Err spawn(Supervisor *s, Child *c, int keeper_fd)
     const ChannelHandlers handlers = { c, on_message, on_channel_ended };
     c->started_ms = uv_now(&s->loop);
     c->ready = false;
+    c->sandbox = (Ready){ 0 };
     return channel_new(&s->loop, pair[0], &handlers, &c->channel);
 }
 

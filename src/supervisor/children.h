@@ -23,6 +23,7 @@ typedef struct Child {
     int listen_fd; /* workers, console: kept over restarts, so that nobody is refused */
     Id writer;     /* workers: a new one at each start */
     bool ready;
+    Ready sandbox; /* what it said of it when it was ready */
     uint64_t started_ms;
     unsigned restarts, quick_ends; /* ended within a second of starting, in a row */
     uv_timer_t again;

@@ -1,9 +1,12 @@
 #include "sys/sandbox.h"
 
+#include "sys/log.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
 #include <seccomp.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -143,4 +146,33 @@ Err sandbox_calls(SandboxRole role)
     const Err err = fill(filter, role);
     seccomp_release(filter);
     return err;
+}
+
+/* --- a process's two steps ------------------------------------------------------------------- */
+
+static Err missing(const SandboxState *s, Err err, const char *part)
+{
+    log_line(s->optional ? LOG_WARN : LOG_ERROR, "sandbox", "%s cannot be entered: %s", part,
+             strerror(errno));
+    return s->optional ? OK : err;
+}
+
+Err sandbox_enter_files(SandboxState *s, const SandboxPath *paths, size_t count)
+{
+    const Err err = sandbox_files(paths, count);
+
+    if (err != OK)
+        return missing(s, err, "Landlock");
+    s->landlock_abi = (uint8_t)sandbox_landlock_abi();
+    return OK;
+}
+
+Err sandbox_enter_calls(SandboxState *s, SandboxRole role)
+{
+    const Err err = sandbox_calls(role);
+
+    if (err != OK)
+        return missing(s, err, "seccomp");
+    s->seccomp = true;
+    return OK;
 }

@@ -28,6 +28,16 @@ Err sandbox_calls(SandboxRole role) MUST_CHECK;
 int sandbox_landlock_abi(void);
 bool sandbox_has_seccomp(void);
 
+/* What of it holds for this process. Each part is entered once, in this order. */
+typedef struct SandboxState {
+    bool optional;        /* a part that cannot be had is a line in the log, else an error */
+    uint8_t landlock_abi; /* 0: Landlock is not active */
+    bool seccomp;
+} SandboxState;
+
+Err sandbox_enter_files(SandboxState *s, const SandboxPath *paths, size_t count) MUST_CHECK;
+Err sandbox_enter_calls(SandboxState *s, SandboxRole role) MUST_CHECK;
+
 /* sandbox_table.c */
 typedef struct SandboxCall {
     const char *name;

@@ -14,6 +14,16 @@ enum { KEEPER_PATIENCE_MS = 5000 };
 /* --- segments ----------------------------------------------------------------------------------
  */
 
+static void tell_ready(Worker *w)
+{
+    CLEANUP(buf_done) Buf body = { 0 };
+    const Ready ready = { .landlock_abi = w->sandbox.landlock_abi, .seccomp = w->sandbox.seccomp };
+
+    buf_init(&body, 16);
+    if (pack_ready(&body, &ready) == OK)
+        (void)!channel_tell(w->supervisor, ASK_READY, buf_view(&body), -1);
+}
+
 static void on_segment(void *ctx, const ChannelMessage *m)
 {
     Worker *w = ctx;
@@ -34,7 +44,7 @@ static void on_segment(void *ctx, const ChannelMessage *m)
     if (w->announced)
         return;
     w->announced = true;
-    (void)!channel_tell(w->supervisor, ASK_READY, (Bytes){ 0 }, -1);
+    tell_ready(w);
 }
 
 static void ask_segment(Worker *w)

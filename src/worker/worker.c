@@ -8,7 +8,6 @@
 #include "sys/file.h"
 #include "sys/log.h"
 #include "sys/net.h"
-#include "sys/sandbox.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -263,22 +262,14 @@ static Err start(Worker *w)
     return link_begin(w);
 }
 
-/* `required`: no sandbox, no service. `auto`: as much as this kernel has, and the log says so. */
-static Err must(const Worker *w, Err err, const char *part)
-{
-    if (err == OK)
-        return OK;
-    log_line(LOG_WARN, "sandbox", "%s is not active", part);
-    return w->config.gateway.sandbox == SANDBOX_REQUIRED ? err : OK;
-}
-
 /* Landlock before the first thread, seccomp after the last. */
 static Err serve(Worker *w)
 {
     TRY(crypto_warm());
-    TRY(must(w, sandbox_files(NULL, 0), "Landlock"));
+    w->sandbox.optional = w->config.gateway.sandbox == SANDBOX_AUTO;
+    TRY(sandbox_enter_files(&w->sandbox, NULL, 0));
     TRY(start(w));
-    TRY(must(w, sandbox_calls(SANDBOX_WORKER), "seccomp"));
+    TRY(sandbox_enter_calls(&w->sandbox, SANDBOX_WORKER));
     (void)uv_run(&w->loop, UV_RUN_DEFAULT);
     return OK;
 }

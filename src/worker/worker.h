@@ -17,6 +17,7 @@
 #include "proto/pg/pg_upstream.h"
 #include "sys/channel.h"
 #include "sys/clock.h"
+#include "sys/sandbox.h"
 #include "worker/recorder.h"
 
 typedef struct Target Target;
@@ -121,6 +122,7 @@ typedef struct Worker {
     Recorder recorder;
     LookCache looks;
     SipKey hash_key;
+    SandboxState sandbox;
     Target *targets; /* one for each resource */
     Session *sessions, *ready;
     struct Explain *explains; /* that wait for a catalogue */
