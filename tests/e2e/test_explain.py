@@ -100,7 +100,7 @@ def test_an_administrator_asks_for_anybody_and_it_is_recorded(site):
     before = written_down()  # each checkpoint is one itself
     assert explain(site, "SELECT 1", token=site.tokens["dana"])[0] == 0
     assert written_down() == before + 1
-    code, found, _ = explain(site, "UPDATE encounter SET charge = 1 WHERE id = 1", "--as", "ai-triage")
+    code, found, _ = explain(site, "UPDATE patient SET phone = '1' WHERE id = 1", "--as", "ai-triage")
     assert written_down() == before + 3
     assert (code, found["identity"], found["kind"], found["role"]) == (5, "ai-triage", "agent", "ai-triage")
     assert found["approval"]["ticket"] is True and found["code"] == "CHP-3202"
