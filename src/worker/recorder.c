@@ -38,6 +38,7 @@ static void sync_loop(void *ctx)
 {
     Recorder *r = ctx;
 
+    uv_sem_post(&r->started);
     uv_mutex_lock(&r->lock);
     while (!r->stop && !r->sync_failed) {
         if (r->synced == r->to_sync)
@@ -59,7 +60,11 @@ Err recorder_init(Recorder *r, uv_loop_t *loop, const Id *writer, uv_async_cb on
         uv_async_init(loop, &r->done, on_synced) != 0)
         return ERR_IO;
     r->done.data = ctx;
-    return uv_thread_create(&r->thread, sync_loop, r) == 0 ? OK : ERR_IO;
+    if (uv_sem_init(&r->started, 0) != 0 || uv_thread_create(&r->thread, sync_loop, r) != 0)
+        return ERR_IO;
+    /* A thread's own start makes calls that the sandbox, which comes next, does not allow. */
+    uv_sem_wait(&r->started);
+    return OK;
 }
 
 void recorder_done(Recorder *r)
@@ -69,6 +74,7 @@ void recorder_done(Recorder *r)
     uv_cond_signal(&r->wake);
     uv_mutex_unlock(&r->lock);
     (void)uv_thread_join(&r->thread);
+    uv_sem_destroy(&r->started);
     if (r->fd >= 0)
         (void)!file_sync(r->fd);
     buf_done(&r->batch);

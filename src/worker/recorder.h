@@ -34,6 +34,7 @@ typedef struct Recorder {
     uv_mutex_t lock;
     uv_cond_t wake;
     uv_thread_t thread;
+    uv_sem_t started;
     uv_async_t done;
     int sync_fd, old_fd; /* old_fd: a finished segment, synced once more, then closed */
     uint64_t to_sync, synced;
