@@ -171,31 +171,43 @@ static void on_channel_ended(void *ctx, Channel *channel)
 
 /* --- starting --------------------------------------------------------------------------- */
 
+static Err drop_log(Child *c)
+{
+    log_pipe_end(c->log);
+    c->log = NULL;
+    return ERR_IO;
+}
+
 static Err spawn(Supervisor *s, Child *c, int keeper_fd)
 {
     char slot[16], writer[33] = { 0 };
     CLEANUP(buf_done) Buf hex = { 0 };
-    int pair[2];
+    int pair[2], log_fd;
 
     random_fill(c->writer.bytes, sizeof c->writer.bytes);
     buf_init(&hex, 64);
     TRY(hex_encode(VIEW(c->writer.bytes), &hex));
     memcpy(writer, buf_view(&hex).ptr, 32);
     (void)snprintf(slot, sizeof slot, "%u", c->slot);
-    TRY(channel_pair(pair));
+    TRY(log_pipe_new(&s->loop, &c->log, &log_fd));
+    if (channel_pair(pair) != OK) {
+        close(log_fd);
+        return drop_log(c);
+    }
     const ChildSpec spec = {
         .role = NAMES[c->kind],
         .arguments = { slot, writer },
         .fds = { pair[1], s->config_fd, keeper_fd, c->listen_fd },
-        .stderr_fd = -1,
+        .stderr_fd = log_fd,
         .uid = s->uids[c->kind],
         .binary_fd = s->binary_fd,
     };
     const Err err = child_spawn(&spec, &c->pid);
     close(pair[1]);
+    close(log_fd);
     if (err != OK) {
         close(pair[0]);
-        return err;
+        return drop_log(c);
     }
     const ChannelHandlers handlers = { c, on_message, on_channel_ended };
     c->started_ms = uv_now(&s->loop);
@@ -303,6 +315,7 @@ static void restart_later(Supervisor *s, Child *c)
 
 static void on_ended(Supervisor *s, Child *c, int status)
 {
+    (void)!drop_log(c); /* its last words first */
     log_line(s->stopping ? LOG_INFO : LOG_WARN, "ended", "%s %u (pid %d) %s %d", NAMES[c->kind],
              c->slot, (int)c->pid, WIFSIGNALED(status) ? "by signal" : "with status",
              WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));

@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "config/config.h"
 #include "model/ask.h"
+#include "supervisor/log_pipe.h"
 #include "sys/channel.h"
 #include "sys/child.h"
 
@@ -20,6 +21,7 @@ typedef struct Child {
     uint32_t slot;
     pid_t pid; /* 0: not running */
     Channel *channel;
+    LogPipe *log;  /* its standard error */
     int listen_fd; /* workers, console: kept over restarts, so that nobody is refused */
     Id writer;     /* workers: a new one at each start */
     bool ready;

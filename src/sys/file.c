@@ -219,3 +219,13 @@ Err memfd_sealed(const char *name, Bytes data, int *ret_fd)
     *ret_fd = fd;
     return OK;
 }
+
+Err pipe_pair(int ret_fds[2])
+{
+    enum { ROOM = 256 << 10 }; /* a sanitizer's report fits; less is no reason to fail */
+
+    if (pipe2(ret_fds, O_CLOEXEC | O_NONBLOCK) != 0)
+        return ERR_IO;
+    (void)fcntl(ret_fds[1], F_SETPIPE_SZ, ROOM);
+    return OK;
+}

@@ -38,6 +38,8 @@ Err dir_sync(const char *path) MUST_CHECK;
 Err dir_each(const char *path, Err (*each)(void *ctx, const char *name), void *ctx) MUST_CHECK;
 
 /* Bytes that nobody can change any more, for handing to children. Offset 0. */
+/* Read end, write end: neither waits, neither survives exec. */
+Err pipe_pair(int ret_fds[2]) MUST_CHECK;
 Err memfd_sealed(const char *name, Bytes data, int *ret_fd) MUST_CHECK;
 
 #endif
