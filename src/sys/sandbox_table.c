@@ -54,9 +54,11 @@ static const SandboxCall CALLS[] = {
     { "getppid", K }, /* who asks at the admin socket: not our own supervisor */
     { "getrandom", ALL },
     { "gettid", ALL },
+    { "rseq", W }, /* with set_robust_list: first steps of a thread that started just before */
     { "rt_sigaction", ALL },
     { "rt_sigprocmask", ALL },
     { "rt_sigreturn", ALL },
+    { "set_robust_list", W },
     { "tgkill", ALL },
     /* the keeper's files: SQLite's, the journal's, secrets by reference */
     { "access", K },    /* SQLite: is there a hot journal? */
