@@ -212,3 +212,16 @@ def test_nobody_reads_the_log():
             filler.close()
             os.close(ours)
             os.close(theirs)
+
+
+@pytest.mark.core
+@pytest.mark.skipif(not SANITIZED, reason="only a sanitizer reports")
+@pytest.mark.parametrize("role", ROLES)
+def test_a_sanitizer_can_report(shut_site, role):
+    """In the sandbox too, and the report comes out of the pipe whole."""
+    child = shut_site.gate.pids()[role][0]
+    os.kill(child, signal.SIGSEGV)
+    stack.wait_for(lambda: f"(pid {child}) by signal" in shut_site.gate.log_text())
+    log = shut_site.gate.log_text()
+    assert f"=={child}==ERROR: AddressSanitizer: SEGV" in log and f"=={child}==ABORTING" in log, log
+    stack.wait_for(lambda: shut_site.gate.cli("status", check=False).returncode == 0)

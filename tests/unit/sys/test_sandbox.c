@@ -31,7 +31,7 @@ enum { SKIPPED = 77, ALIVE = 0, NO_SANDBOX = 3, FILE_FD = 40 };
     X(bind, syscall(SYS_bind, FILE_FD, at, 16))                                                    \
     X(listen, syscall(SYS_listen, FILE_FD, 1))                                                     \
     X(execve, syscall(SYS_execve, "/bin/true", NULL, NULL))                                        \
-    X(execveat, syscall(SYS_execveat, FILE_FD, "", NULL, NULL, 0x1000))                     \
+    X(execveat, syscall(SYS_execveat, FILE_FD, "", NULL, NULL, 0x1000))                            \
     X(ptrace, syscall(SYS_ptrace, PTRACE_TRACEME, 0, 0, 0))                                        \
     X(clone, syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0))                                              \
     X(clone3, syscall(SYS_clone3, at, 64))                                                         \
