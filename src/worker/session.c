@@ -272,7 +272,7 @@ static void tell_keeper(Session *s)
     const SessionEnd end = { s->id, text_of(s->end_reason), s->statements };
 
     buf_init(&body, 1024);
-    if (s->recorded && pack_session_end(&body, &end) == OK)
+    if (s->proving && pack_session_end(&body, &end) == OK)
         (void)!channel_tell(s->worker->keeper, ASK_SESSION_END, buf_view(&body), -1);
 }
 

@@ -315,7 +315,7 @@ Err session_write_start(Session *s)
     const SessionStartNote note = {
         .who = &s->who,
         .resource = target_resource(s->target)->name,
-        .role = s->ruler.role->name,
+        .role = s->ruler.role != NULL ? s->ruler.role->name : (Bytes){ 0 },
         .peer = text_of(s->peer),
         .application = setting_named(&s->signin.startup, "application_name", false),
         .purpose = buf_view(&s->ruler.purpose),
@@ -356,16 +356,13 @@ static void on_proved(void *ctx, const ChannelMessage *m)
         refuse(s, CHP_5301);
         return;
     }
-    if (s->ruler.role == NULL) {
-        refuse(s, CHP_3102);
-        return;
-    }
     const Bytes purpose = setting_named(&s->signin.startup, "purpose", true);
     if (purpose.len > 0 && buf_append(&s->ruler.purpose, utf8_upto(purpose, 64)) != OK) {
         refuse(s, CHP_5301);
         return;
     }
-    if (pg_signin_proved(&s->signin, &s->gate.wire, s->server_final) != OK) {
+    if (s->ruler.role != NULL &&
+        pg_signin_proved(&s->signin, &s->gate.wire, s->server_final) != OK) {
         refuse(s, CHP_5301);
         return;
     }
@@ -376,7 +373,10 @@ static void on_proved(void *ctx, const ChannelMessage *m)
         return;
     }
     s->recorded = true;
-    prepare(s);
+    if (s->ruler.role == NULL)
+        refuse(s, CHP_3102); /* written down: somebody who signed in and may do nothing */
+    else
+        prepare(s);
 }
 
 static void on_begun(void *ctx, const ChannelMessage *m)
@@ -423,6 +423,7 @@ static Err ask_prove(Session *s)
     };
 
     buf_init(&body, 32 << 10);
+    s->proving = true;
     memcpy(ask.proof.bytes, s->signin.proof.bytes, sizeof ask.proof.bytes);
     TRY(pack_signin_prove(&body, &ask));
     return ask_keeper(s, ASK_SIGNIN_PROVE, buf_view(&body), on_proved);

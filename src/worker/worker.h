@@ -76,6 +76,7 @@ typedef struct Session {
     /* Known once signed in. */
     Id id;
     size_t out_flushed; /* bytes of wire.to_client whose records are in the kernel */
+    bool proving;       /* the keeper was asked to open this session: it has to hear of its end */
     bool recorded;      /* session.start is written: what leaves is recorded */
     Identity who;
     Target *target;
