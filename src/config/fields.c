@@ -48,7 +48,7 @@ static const Field GATEWAY_FIELDS[] = {
       .form = FORM_NAME,
       .may_be_empty = true,
       .doc = "Unix users who administer over that socket, besides root. They configure, they never "
-             "approve." },
+             "approve. Accounts are looked up at the start." },
     { .key = "hold_default",
       .type = FIELD_DURATION,
       AT(Gateway, hold_default_ms),

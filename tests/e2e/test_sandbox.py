@@ -225,3 +225,28 @@ def test_a_sanitizer_can_report(shut_site, role):
     log = shut_site.gate.log_text()
     assert f"=={child}==ERROR: AddressSanitizer: SEGV" in log and f"=={child}==ABORTING" in log, log
     stack.wait_for(lambda: shut_site.gate.cli("status", check=False).returncode == 0)
+
+
+NO_LANDLOCK = ["strace", "-f", "-D", "-qq", "-o", "/dev/null", "-e", "trace=landlock_create_ruleset",
+               "-e", "inject=landlock_create_ruleset:error=ENOSYS"]
+NO_SECCOMP = ["strace", "-f", "-D", "-qq", "-o", "/dev/null", "-e", "trace=seccomp", "-e", "inject=seccomp:error=EINVAL"]
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not here")
+@pytest.mark.parametrize("prefix, missing", [(NO_LANDLOCK, "NO Landlock"), (NO_SECCOMP, "NO seccomp")])
+def test_a_kernel_that_has_less(prefix, missing):
+    """`auto` starts and says it; `required` does not start."""
+    with stack.temporary_folder() as folder:
+        gate = stack.Gateway(folder / "auto", stack.free_port(), prefix=prefix, sandbox="auto").start()
+        try:
+            assert [p["sandbox"] for p in gate.json("status")["processes"]] == [missing] * 4
+            assert gate.json("status")["sandbox_wanted"] == "auto"
+        finally:
+            gate.stop()
+        gate = stack.Gateway(folder / "required", stack.free_port(), prefix=prefix, sandbox="required")
+        gate.start(wait=False)
+        try:
+            assert gate.process.wait(10) == 1
+            assert "cannot be entered" in gate.log_text() and "does not start" in gate.log_text()
+        finally:
+            gate.stop()
