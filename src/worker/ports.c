@@ -156,6 +156,11 @@ static bool notice(void *ctx, Fault *ret_fault)
     return ruler_notice(&s->ruler, ret_fault);
 }
 
+void ports_begin(Session *s)
+{
+    s->gate.ports = (GatePorts){ s, judge, ruler_drop, write_command, write_output, ask };
+}
+
 void ports_connect(Session *s)
 {
     const ProtoPorts ports = {
@@ -174,7 +179,6 @@ void ports_connect(Session *s)
     s->pg.phi = resource_is_phi(target_resource(s->target));
     s->gate.proto = &PG_PROTO;
     s->gate.proto_state = &s->pg;
-    s->gate.ports = (GatePorts){ s, judge, ruler_drop, write_command, write_output, ask };
     s->ruler.proto = &PG_PROTO;
     s->ruler.proto_state = &s->pg;
     s->ruler.cache = &s->worker->looks;

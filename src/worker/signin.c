@@ -333,6 +333,7 @@ Err session_write_start(Session *s)
 static Err begin_session(Session *s, const SigninProveAnswer *a)
 {
     TRY(take_identity(s, a));
+    ports_begin(s);
     s->ruler.policy = &s->worker->config.policy;
     s->ruler.resource = target_resource(s->target);
     s->ruler.identity = &s->who;

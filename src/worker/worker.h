@@ -159,7 +159,8 @@ void signin_prepared(Session *s); /* keys or catalogue came in */
 Err session_write_start(Session *s) MUST_CHECK;
 
 /* ports.c: what gate and protocol ask for */
-void ports_connect(Session *s);
+void ports_begin(Session *s);   /* what leaves can be recorded */
+void ports_connect(Session *s); /* the road is open */
 Err ports_write_record(Session *s, SegmentRecord *record) MUST_CHECK;
 
 /* parse.c: heavy texts, on libuv's threads */

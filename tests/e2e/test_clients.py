@@ -141,3 +141,19 @@ def test_pgbench(site, mode):
                            "-t", "50", site.url()], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert done.returncode == 0, done.stdout
     assert "number of transactions actually processed: 200/200" in done.stdout
+
+
+@pytest.mark.core
+def test_a_target_that_is_down_is_told_in_the_clients_protocol(site):
+    with stack.temporary_folder() as folder:
+        gate = stack.Gateway(folder / "gate", stack.free_port()).start()
+        try:
+            passwords, _ = gate.add_people()
+            for _ in range(2):
+                with pytest.raises(PermissionError) as caught:
+                    wire.Client(gate.port, "dana", passwords["dana"])
+                assert caught.value.args[0]["C"] == "57P03", caught.value.args[0]
+            assert gate.cli("audit", "verify", check=False).returncode == 0
+            assert "signal" not in gate.log_text()
+        finally:
+            gate.stop()
