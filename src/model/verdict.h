@@ -35,6 +35,8 @@ typedef enum EvaluationStep {
 #undef EVALUATION_ENUM
 } EvaluationStep;
 
+const char *ruling_name(Ruling ruling); /* "deny", "hold", "allow" */
+
 /* What a hold asks for; from the approval rule that matched. */
 typedef struct HoldTerms {
     Bytes group;       /* who may answer: "privacy-office" */

@@ -49,19 +49,6 @@ static const char *kind_name(CommandKind kind)
     return "?";
 }
 
-static const char *ruling_name(Ruling ruling)
-{
-    switch (ruling) {
-    case RULING_ALLOW:
-        return "allow";
-    case RULING_HOLD:
-        return "hold";
-    case RULING_DENY:
-        break;
-    }
-    return "deny";
-}
-
 static void put_value(Json *j, const Value *v)
 {
     const Bytes shown = v->bytes.len > VALUE_SHOWN ? bytes_upto(v->bytes, VALUE_SHOWN) : v->bytes;

@@ -3,6 +3,7 @@
 #include "supervisor/children.h"
 
 #include "base/text.h"
+#include "sys/fd_pass.h"
 #include "sys/log.h"
 #include "sys/net.h"
 
@@ -11,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 enum { DIAL_TIMEOUT_S = 5, DIAL_LIFE_S = 20 };
@@ -49,50 +49,17 @@ static void on_result(uv_poll_t *poll, int status, int events)
 {
     Dial *d = poll->data;
     char why[128] = "the dialer ended";
-    union {
-        struct cmsghdr align;
-        char mem[CMSG_SPACE(sizeof(int))];
-    } control;
-    struct iovec iov = { why, sizeof why - 1 };
-    struct msghdr m = { .msg_iov = &iov,
-                        .msg_iovlen = 1,
-                        .msg_control = control.mem,
-                        .msg_controllen = sizeof control.mem };
     int fd = -1;
 
     (void)status;
     (void)events;
-    const ssize_t n = recvmsg(d->result_fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    const ssize_t n = fd_pass_receive(d->result_fd, why, sizeof why - 1, &fd);
     if (n > 0)
         why[n] = '\0';
-    const struct cmsghdr *h = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
-    if (h != NULL && h->cmsg_type == SCM_RIGHTS && h->cmsg_len == CMSG_LEN(sizeof fd))
-        memcpy(&fd, CMSG_DATA(h), sizeof fd);
     answer(d, fd, why);
     if (fd >= 0)
         close(fd);
     finish(d->asker->supervisor, d);
-}
-
-static void tell(int socket, int fd, const char *why)
-{
-    union {
-        struct cmsghdr align;
-        char mem[CMSG_SPACE(sizeof(int))];
-    } control = { 0 };
-    struct iovec iov = { (void *)(uintptr_t)why, strlen(why) + 1 };
-    struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
-
-    if (fd >= 0) {
-        m.msg_control = control.mem;
-        m.msg_controllen = sizeof control.mem;
-        struct cmsghdr *h = CMSG_FIRSTHDR(&m);
-        h->cmsg_level = SOL_SOCKET;
-        h->cmsg_type = SCM_RIGHTS;
-        h->cmsg_len = CMSG_LEN(sizeof fd);
-        memcpy(CMSG_DATA(h), &fd, sizeof fd);
-    }
-    (void)sendmsg(socket, &m, MSG_NOSIGNAL);
 }
 
 /* In the dialer. */
@@ -105,7 +72,7 @@ static void dial_and_end(const char *host, uint16_t port, int result_fd)
     (void)alarm(DIAL_LIFE_S);
     if (net_dial(host, port, DIAL_TIMEOUT_S, &fd, &why) == OK)
         net_no_delay(fd);
-    tell(result_fd, fd, fd >= 0 ? "connected" : why);
+    (void)fd_pass_send(result_fd, text_of(fd >= 0 ? "connected" : why), fd);
     _exit(0);
 }
 

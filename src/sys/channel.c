@@ -1,6 +1,7 @@
 #include "sys/channel.h"
 
 #include "base/reader.h"
+#include "sys/fd_pass.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -165,27 +166,6 @@ bool channel_is_open(const Channel *c)
 
 /* --- sending -------------------------------------------------------------------------- */
 
-static ssize_t send_packet(int socket, Bytes packet, int fd)
-{
-    union {
-        struct cmsghdr align;
-        char mem[CMSG_SPACE(sizeof(int))];
-    } control = { 0 };
-    struct iovec iov = { .iov_base = (void *)(uintptr_t)packet.ptr, .iov_len = packet.len };
-    struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
-
-    if (fd >= 0) {
-        m.msg_control = control.mem;
-        m.msg_controllen = sizeof control.mem;
-        struct cmsghdr *h = CMSG_FIRSTHDR(&m);
-        h->cmsg_level = SOL_SOCKET;
-        h->cmsg_type = SCM_RIGHTS;
-        h->cmsg_len = CMSG_LEN(sizeof fd);
-        memcpy(CMSG_DATA(h), &fd, sizeof fd);
-    }
-    return sendmsg(socket, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
-}
-
 static bool would_block(void)
 {
     return errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS || errno == EINTR;
@@ -221,7 +201,7 @@ static Err send_or_wait(Channel *c, Bytes packet, int fd)
         return ERR_IO;
     if (c->first != NULL)
         return wait_in_line(c, packet, fd);
-    if (send_packet(c->fd, packet, fd) >= 0)
+    if (fd_pass_send(c->fd, packet, fd) >= 0)
         return OK;
     return would_block() ? wait_in_line(c, packet, fd) : ERR_IO;
 }
@@ -229,7 +209,7 @@ static Err send_or_wait(Channel *c, Bytes packet, int fd)
 static void send_waiting(Channel *c)
 {
     while (c->first != NULL) {
-        if (send_packet(c->fd, buf_view(&c->first->packet), c->first->fd) < 0)
+        if (fd_pass_send(c->fd, buf_view(&c->first->packet), c->first->fd) < 0)
             break; /* gone for good: the read side will say so */
         drop_outgoing(c);
     }
@@ -318,36 +298,6 @@ Err channel_replace(Channel *c, int fd)
 
 /* --- receiving ------------------------------------------------------------------------ */
 
-static int take_fd(struct msghdr *m)
-{
-    int fd = -1;
-
-    for (struct cmsghdr *h = CMSG_FIRSTHDR(m); h != NULL; h = CMSG_NXTHDR(m, h)) {
-        if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
-            continue;
-        if (h->cmsg_len == CMSG_LEN(sizeof fd))
-            memcpy(&fd, CMSG_DATA(h), sizeof fd);
-    }
-    return fd;
-}
-
-static ssize_t receive(Channel *c, int *ret_fd)
-{
-    union {
-        struct cmsghdr align;
-        char mem[CMSG_SPACE(sizeof(int))];
-    } control;
-    struct iovec iov = { .iov_base = c->packet, .iov_len = PACKET_MAX };
-    struct msghdr m = { .msg_iov = &iov,
-                        .msg_iovlen = 1,
-                        .msg_control = control.mem,
-                        .msg_controllen = sizeof control.mem };
-    const ssize_t n = recvmsg(c->fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-
-    *ret_fd = n >= 0 ? take_fd(&m) : -1;
-    return n;
-}
-
 static void answered(Channel *c, const ChannelMessage *m)
 {
     Question *q = c->questions;
@@ -388,7 +338,7 @@ static void read_all(Channel *c)
 {
     for (int i = 0; i < READ_BATCH && c->fd >= 0 && !c->freed; i++) {
         int fd;
-        const ssize_t n = receive(c, &fd);
+        const ssize_t n = fd_pass_receive(c->fd, c->packet, PACKET_MAX, &fd);
 
         if (n < 0 && would_block())
             return;

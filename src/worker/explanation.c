@@ -38,19 +38,6 @@ static size_t shown_of(Explanation *x, size_t count)
 
 /* --- who and what ------------------------------------------------------------------------- */
 
-static const char *verdict_name(Ruling ruling)
-{
-    switch (ruling) {
-    case RULING_ALLOW:
-        return "allow";
-    case RULING_HOLD:
-        return "hold";
-    case RULING_DENY:
-        break;
-    }
-    return "deny";
-}
-
 static void put_subject(Explanation *x)
 {
     const Ruler *r = x->ruler;
@@ -64,7 +51,7 @@ static void put_subject(Explanation *x)
         json_write_string(j, "role", r->role->name);
     else
         json_write_null(j, "role");
-    json_write_string(j, "verdict", text_of(verdict_name(x->verdict->ruling)));
+    json_write_string(j, "verdict", text_of(ruling_name(x->verdict->ruling)));
 }
 
 /* --- words -------------------------------------------------------------------------------- */
