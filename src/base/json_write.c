@@ -26,6 +26,11 @@ static size_t valid_run(Bytes text)
     while (run < text.len) {
         size_t len = 1;
 
+        if (text.ptr[run] < 0x80) {
+            run++;
+            continue;
+        }
+
         while (len < 4 && run + len < text.len && (text.ptr[run + len] & 0xC0) == 0x80)
             len++;
         if (!utf8_valid(bytes_upto(bytes_from(text, run), len)))
@@ -134,18 +139,29 @@ void json_write_string(Json *j, const char *key, Bytes value)
     put_text(j, value);
 }
 
+static void put_number(Json *j, uint64_t value, bool negative)
+{
+    uint8_t digits[24];
+    size_t at = sizeof digits;
+
+    do
+        digits[--at] = (uint8_t)('0' + value % 10);
+    while ((value /= 10) > 0);
+    if (negative)
+        digits[--at] = '-';
+    put(j, bytes_from(VIEW(digits), at));
+}
+
 void json_write_u64(Json *j, const char *key, uint64_t value)
 {
     begin_value(j, key);
-    if (j->err == OK)
-        j->err = text_format(j->out, "%llu", (unsigned long long)value);
+    put_number(j, value, false);
 }
 
 void json_write_i64(Json *j, const char *key, int64_t value)
 {
     begin_value(j, key);
-    if (j->err == OK)
-        j->err = text_format(j->out, "%lld", (long long)value);
+    put_number(j, value < 0 ? 0 - (uint64_t)value : (uint64_t)value, value < 0);
 }
 
 void json_write_bool(Json *j, const char *key, bool value)

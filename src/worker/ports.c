@@ -6,7 +6,7 @@
 #include "model/limits.h"
 #include "record/payload.h"
 
-enum { PROTOCOL_POSTGRES = 1, PAYLOAD_MAX = 32 << 20 };
+enum { PROTOCOL_POSTGRES = 1, PAYLOAD_KEPT = 256 << 10 };
 
 /* Leaves of a session share its commitments, its policy and the turn's clock. */
 Err ports_write_record(Session *s, SegmentRecord *record)
@@ -23,6 +23,18 @@ Err ports_write_record(Session *s, SegmentRecord *record)
     return recorder_append(&s->worker->recorder, record);
 }
 
+/* Payloads are made one at a time, in one buffer; what the last one held is overwritten or, when
+ * it was large, given back. */
+static Buf *payload_room(Session *s)
+{
+    Buf *payload = &s->worker->payload;
+
+    if (payload->cap > PAYLOAD_KEPT)
+        buf_release(payload);
+    buf_truncate(payload, 0);
+    return payload;
+}
+
 static bool takes_effect(unsigned effects)
 {
     return (effects & ~(unsigned)EFFECT_READ) != 0;
@@ -31,7 +43,7 @@ static bool takes_effect(unsigned effects)
 static Err write_command(void *ctx, const Command *command, const GateRuling *ruling)
 {
     Session *s = ctx;
-    CLEANUP(buf_done) Buf payload = { 0 };
+    Buf *payload = payload_room(s);
     const Meaning *m = ruling->judged != NULL ? ruling->judged->meaning : NULL;
     const unsigned effects = m != NULL ? m->effects : 0;
     const bool inner = m != NULL && !text_eq(ruling->judged->text, command->text);
@@ -49,9 +61,8 @@ static Err write_command(void *ctx, const Command *command, const GateRuling *ru
                                        .approval_leaf = s->approval_leaf },
                              .key = &s->audit };
 
-    buf_init(&payload, PAYLOAD_MAX);
-    TRY(payload_command(&note, &payload));
-    record.payload = buf_view(&payload);
+    TRY(payload_command(&note, payload));
+    record.payload = buf_view(payload);
     TRY(ports_write_record(s, &record));
     if (ruling->verdict.ruling != RULING_ALLOW || takes_effect(effects))
         s->durable = true;
@@ -68,15 +79,14 @@ static Err write_output(void *ctx, Bytes seen)
     Session *s = ctx;
 
     while (seen.len > 0) {
-        CLEANUP(buf_done) Buf payload = { 0 };
+        Buf *payload = payload_room(s);
         const size_t len = seen.len < LIMIT_RECORD ? seen.len : LIMIT_RECORD;
         SegmentRecord record = { .leaf = { .type = LEAF_RESPONSE_CHUNK },
                                  .key = &s->content,
                                  .content = true };
 
-        buf_init(&payload, 2 * LIMIT_RECORD);
-        TRY(payload_chunk(bytes_upto(seen, len), &payload));
-        record.payload = buf_view(&payload);
+        TRY(payload_chunk(bytes_upto(seen, len), payload));
+        record.payload = buf_view(payload);
         TRY(ports_write_record(s, &record));
         seen = bytes_from(seen, len);
     }
@@ -86,13 +96,12 @@ static Err write_output(void *ctx, Bytes seen)
 static void write_receipt(void *ctx, const Receipt *receipt)
 {
     Session *s = ctx;
-    CLEANUP(buf_done) Buf payload = { 0 };
+    Buf *payload = payload_room(s);
     SegmentRecord record = { .leaf = { .type = LEAF_RESPONSE_END }, .key = &s->audit };
 
-    buf_init(&payload, LIMIT_RECORD);
-    if (payload_receipt(receipt, &payload) != OK)
+    if (payload_receipt(receipt, payload) != OK)
         return;
-    record.payload = buf_view(&payload);
+    record.payload = buf_view(payload);
     /* If it cannot be written, neither can the output: that ends the session. */
     (void)!ports_write_record(s, &record);
 }

@@ -19,6 +19,7 @@ enum {
     TICK_MS = 100,
     ACCEPT_BATCH = 64,
     SESSIONS_MAX = 10000,
+    PAYLOAD_MAX = 32 << 20,
     SIGNIN_MAX = 1000, /* connections that have not signed in yet: a flood stays outside */
     EXIT_CANNOT_START = 1,
 };
@@ -245,6 +246,7 @@ static Err start(Worker *w)
         return ERR_IO;
     random_fill(random, sizeof random);
     w->hash_key = siphash_key(random);
+    buf_init(&w->payload, PAYLOAD_MAX);
     look_init(&w->looks, worker_look, w->hash_key);
     w->looks.heavy = parse_is_heavy;
     TRY(parse_begin(w));

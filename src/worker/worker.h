@@ -121,6 +121,7 @@ typedef struct Worker {
     int listen_fd;
     Clock now;
     Recorder recorder;
+    Buf payload; /* of the record being made */
     LookCache looks;
     SipKey hash_key;
     SandboxState sandbox;
