@@ -19,6 +19,12 @@ def test_one_line_is_enough(site):
 
 
 @pytest.mark.core
+def test_the_caret_stands_under_the_second_statement(client):
+    text = "SELECT 1;\n  DELETE FROM encounter"
+    assert wire.errors(client.query(text))[0]["P"] == str(text.index("DELETE") + 1)
+
+
+@pytest.mark.core
 def test_the_connection_survives(client):
     assert wire.status(client.query(DELETE)) == "I"
     assert wire.rows(client.query("SELECT 41 + 1")) == [[b"42"]]

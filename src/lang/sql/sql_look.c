@@ -148,10 +148,14 @@ static void place_statement(Look *l, const PgQuery__RawStmt *raw)
     Statement *s = look_statement(l);
     const size_t start = raw->stmt_location > 0 ? (size_t)raw->stmt_location : 0;
     const size_t left = start <= l->text.len ? l->text.len - start : 0;
-    const size_t length = raw->stmt_len > 0 ? (size_t)raw->stmt_len : left;
+    const size_t length =
+        raw->stmt_len > 0 && (size_t)raw->stmt_len < left ? (size_t)raw->stmt_len : left;
+    const Bytes whole = bytes_upto(bytes_from(l->text, l->text.len - left), length);
+    const Bytes trimmed = text_trim(whole); /* behind a semicolon the blanks are counted in */
 
-    s->start = (uint32_t)(l->text.len - left);
-    s->length = (uint32_t)(length < left ? length : left);
+    s->start =
+        (uint32_t)(trimmed.len > 0 ? (size_t)(trimmed.ptr - l->text.ptr) : l->text.len - left);
+    s->length = (uint32_t)trimmed.len;
 }
 
 static Err look_at_all(Look *l, const PgQuery__ParseResult *tree)
