@@ -179,7 +179,10 @@ class Gateway:
     def is_ready(self):
         if self.process.poll() is not None:
             raise RuntimeError(f"chaperone ended:\n{self.log_text()}")
-        return port_answers(self.port) and self.cli("status", "--json", check=False).returncode == 0
+        if not port_answers(self.port):
+            return False
+        status = self.cli("status", "--json", check=False)
+        return status.returncode == 0 and all(p["ready"] for p in json.loads(status.stdout)["processes"])
 
     def log_text(self):
         return (self.folder / "gateway.log").read_text(errors="replace")
