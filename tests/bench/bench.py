@@ -84,7 +84,7 @@ def measure(peers, seconds, rounds):
     results = {}
     for mode, clients in MODES:
         for name, url in peers.items():
-            run(url, mode, clients, 1)  # warm
+            run(url, mode, clients, 3)  # warm
         for n in range(rounds):
             for name, url in peers.items():
                 tps = run(url, mode, clients, seconds)
