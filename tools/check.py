@@ -103,7 +103,7 @@ def pytest(count, name, *args, env=None):
     if failed == 0 and (done.returncode != 0 or numbers.get("passed", 0) == 0):
         failed = 1
     if failed == 0:
-        print("\n".join(line for line in done.stdout.splitlines() if line.startswith("SKIPPED")), end="")
+        print("".join(f"       {line}\n" for line in done.stdout.splitlines() if line.startswith("SKIPPED")), end="")
     count.step(name, numbers.get("passed", 0), failed, numbers.get("skipped", 0), started, done.stdout)
 
 
