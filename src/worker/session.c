@@ -42,7 +42,7 @@ Session *session_by_id(Worker *w, const Id *id)
 
 /* --- reading ------------------------------------------------------------------------------- */
 
-/* OK: some bytes, or none for now. ERR_IO: the other side is gone. */
+/* OK: some bytes, or none yet. ERR_IO: the other side is gone. */
 static Err read_some(int fd, Buf *in)
 {
     uint8_t *room;

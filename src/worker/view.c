@@ -95,7 +95,6 @@ Err target_take_knowledge(Target *t)
     if (k == NULL)
         return ERR_LIMIT;
     k->refs = 1;
-    k->read_at_ms = now_ms(t->worker);
     arena_init(&k->arena, CATALOGUE_ARENA);
     const Err err =
         catalogue_build(&t->rows, ++t->generation, &k->arena, &k->schema, &k->default_path);

@@ -28,7 +28,6 @@ typedef struct Knowledge {
     Arena arena;
     const Schema *schema;
     Bytes default_path; /* search_path of the gateway's account */
-    uint64_t read_at_ms;
 } Knowledge;
 
 /* How each column leaves for one masking profile under one Knowledge. */

@@ -166,7 +166,8 @@ def test_search_path_is_followed(site, client):
     assert not wire.errors(client.query("SET search_path = other, public"))
     got = client.query("SELECT id, ssn FROM patient")
     assert wire.rows(got) == [] and not wire.errors(got)
-    assert not wire.errors(client.query("RESET search_path")) or True
+    assert not wire.errors(client.query("RESET search_path"))
+    assert wire.rows(client.query("SELECT count(*) FROM patient")) == [[b"250"]]  # public's again
     refused = client.query("BEGIN; SET search_path = public")
     assert wire.errors(refused)
     client.query("ROLLBACK")
