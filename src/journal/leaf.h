@@ -10,8 +10,8 @@
 #include "crypto/hmac.h"
 
 enum { LEAF_BYTES = 300, LEAF_VERSION = 1, LEAF_ID = 16 };
-/* The payload hash lies here; AES-GCM's additional data is the leaf with these bytes zero. */
-enum { LEAF_PAYLOAD_HASH_AT = 252 };
+/* AES-GCM's additional data is the leaf with its payload hash zero. */
+enum { LEAF_KEY_ID_AT = 236, LEAF_PAYLOAD_HASH_AT = 252 };
 
 /* On disk for ever: a number is never given to another type. */
 #define LEAF_TYPES(X)                                                                              \
@@ -42,8 +42,12 @@ typedef enum LeafType {
 #undef LEAF_ENUM
 } LeafType;
 
-/* The payload is under the session's content key, not its audit key. */
-enum { LEAF_FLAG_CONTENT = 1 << 0, LEAF_FLAGS_KNOWN = LEAF_FLAG_CONTENT };
+enum {
+    LEAF_FLAG_CONTENT =
+        1 << 0,              /* the payload is under the session's content key, not its audit key */
+    LEAF_FLAG_SEEN = 1 << 1, /* behind the payload: what the client saw, under the content key */
+    LEAF_FLAGS_KNOWN = LEAF_FLAG_CONTENT | LEAF_FLAG_SEEN,
+};
 
 typedef struct Leaf {
     LeafType type;
@@ -62,7 +66,7 @@ typedef struct Leaf {
     Hash approval_leaf;       /* leaf hash of the approval.answer this rests on, or zero */
     uint32_t payload_bytes;   /* encrypted length without nonce and tag; 0: no payload */
     uint8_t key_id[LEAF_ID];  /* zero without payload */
-    Hash payload_hash;        /* SHA-256(ciphertext || nonce || tag); zero without payload */
+    Hash payload_hash;        /* SHA-256 of all that follows the leaf; zero without payload */
     uint64_t segment, offset; /* where the record's frame begins */
 } Leaf;
 

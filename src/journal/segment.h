@@ -3,7 +3,7 @@
  *
  *     segment = header frame*
  *     header  = "CHPS" version segment writer created first_seq prev_hash crc      96 bytes
- *     frame   = length crc32c | leaf [ciphertext nonce tag] | commit marker
+ *     frame   = length crc32c | leaf [ciphertext nonce tag [key ciphertext nonce tag]] | marker
  *
  * Pure: the writer appends to a Buf that the caller writes at the file's end, in order, whole.
  * A SegmentWriter lives as long as its process and goes from segment to segment.
@@ -71,6 +71,9 @@ typedef struct SegmentRecord {
     JournalKey *key;     /* NULL: no payload */
     bool content;        /* `key` is the session's content key */
     Bytes payload;       /* plain; empty: no payload */
+    /* What the client saw, beside a payload that must outlive it. Empty: none. */
+    JournalKey *seen_key;
+    Bytes seen;
 } SegmentRecord;
 
 void segment_writer_init(SegmentWriter *w, const uint8_t writer[LEAF_ID]);
@@ -80,8 +83,8 @@ Err segment_begin(SegmentWriter *w, uint64_t segment, uint64_t created_unix_ns,
 /* Appends one frame and moves writer and chain on; w->last is then the record's leaf hash.
  * On error nothing has moved and `out` is as before. ERR_LIMIT: memory, or too large. */
 Err segment_append(SegmentWriter *w, SegmentRecord *record, Buf *out) MUST_CHECK;
-/* Bytes that a record with this payload takes; to see whether it still fits. */
-size_t segment_frame_size(size_t payload_bytes);
+/* Bytes that the record takes. */
+size_t segment_frame_size(const SegmentRecord *record);
 
 Seal segment_seal(const SegmentWriter *w);
 /* A fixed encoding, to be signed. */
@@ -113,14 +116,18 @@ typedef enum SegmentFault {
     SEGMENT_BAD_LEAF,
 } SegmentFault;
 
+/* One sealed text in place. */
+typedef struct SegmentPart {
+    Bytes key_id, ciphertext, nonce, tag; /* all empty: there is none */
+} SegmentPart;
+
 /* A frame in place; views borrow from the segment's bytes. */
 typedef struct SegmentFrame {
     uint64_t offset;
-    Bytes leaf_bytes;
+    Bytes leaf_bytes, sealed; /* the body: the leaf, and all that follows it */
     Leaf leaf;
-    Hash hash;        /* of the leaf */
-    Bytes ciphertext; /* empty: no payload */
-    Bytes nonce, tag;
+    Hash hash; /* of the leaf */
+    SegmentPart payload, seen;
 } SegmentFrame;
 
 typedef struct SegmentReader {
@@ -142,9 +149,11 @@ SegmentStep segment_next(SegmentReader *r, SegmentFrame *ret_frame);
  * (0: not even a header; nothing else of the seal is set). SEGMENT_BROKEN: do not sign. */
 SegmentStep segment_survey(Bytes segment, Seal *ret_seal);
 
-/* The payload's hash is what its leaf says. True without a payload. */
+/* What is sealed has the hash that its leaf says. True without a payload. */
 bool segment_payload_holds(const SegmentFrame *f);
-/* Appends the plain payload. ERR_REFUSED: another key's record. ERR_MALFORMED: altered. */
-Err segment_open_payload(const SegmentFrame *f, JournalKey *key, Buf *out) MUST_CHECK;
+/* Appends the plain text of f->payload or f->seen; nothing where there is none.
+ * ERR_REFUSED: another key's. ERR_MALFORMED: altered. */
+Err segment_open(const SegmentFrame *f, const SegmentPart *part, JournalKey *key,
+                 Buf *out) MUST_CHECK;
 
 #endif

@@ -8,7 +8,7 @@
 #include <string.h>
 
 enum {
-    BODY_MAX = LEAF_BYTES + SEGMENT_PAYLOAD_MAX + SEGMENT_SEALING,
+    BODY_MAX = LEAF_BYTES + LEAF_ID + 2 * (SEGMENT_PAYLOAD_MAX + SEGMENT_SEALING),
     /* A torn tail is one turn's records. Whoever fills it with more look-alikes is not a crash,
      * and must not make us compute a CRC for each. */
     LOOKALIKES_MAX = 64,
@@ -83,22 +83,38 @@ static SegmentFault look_at_frame(Bytes rest, Bytes *ret_body)
     return crc32c(*ret_body) == crc ? SEGMENT_SOUND : SEGMENT_BAD_CRC;
 }
 
+static Err read_part(Reader *r, size_t length, SegmentPart *ret)
+{
+    if (length == 0 || length > SEGMENT_PAYLOAD_MAX)
+        return ERR_MALFORMED;
+    TRY(reader_bytes(r, length, &ret->ciphertext));
+    TRY(reader_bytes(r, AEAD_NONCE, &ret->nonce));
+    return reader_bytes(r, AEAD_TAG, &ret->tag);
+}
+
+/* The leaf says how long the payload is, and the frame how long the rest: to the byte. */
+static Err read_sealed(SegmentFrame *f)
+{
+    Reader r = reader_of(f->sealed);
+
+    if (f->leaf.payload_bytes > 0) {
+        TRY(read_part(&r, f->leaf.payload_bytes, &f->payload));
+        f->payload.key_id = bytes_upto(bytes_from(f->leaf_bytes, LEAF_KEY_ID_AT), LEAF_ID);
+    }
+    if ((f->leaf.flags & LEAF_FLAG_SEEN) != 0) {
+        TRY(reader_bytes(&r, LEAF_ID, &f->seen.key_id));
+        if (r.rest.len <= SEGMENT_SEALING)
+            return ERR_MALFORMED;
+        TRY(read_part(&r, r.rest.len - SEGMENT_SEALING, &f->seen));
+    }
+    return reader_at_end(&r) ? OK : ERR_MALFORMED;
+}
+
 static SegmentFault read_body(Bytes body, SegmentFrame *f)
 {
-    Reader r = reader_of(body);
-    const size_t sealing = body.len > LEAF_BYTES ? SEGMENT_SEALING : 0;
-
-    if (reader_bytes(&r, LEAF_BYTES, &f->leaf_bytes) != OK ||
-        leaf_decode(f->leaf_bytes, &f->leaf) != OK)
-        return SEGMENT_BAD_LEAF;
-    /* The leaf says how long the payload is; the frame must agree to the byte. */
-    if ((f->leaf.payload_bytes > 0) != (sealing > 0) ||
-        body.len - LEAF_BYTES - sealing != f->leaf.payload_bytes)
-        return SEGMENT_BAD_LEAF;
-    f->ciphertext = f->nonce = f->tag = (Bytes){ 0 };
-    if (sealing > 0 && (reader_bytes(&r, f->leaf.payload_bytes, &f->ciphertext) != OK ||
-                        reader_bytes(&r, AEAD_NONCE, &f->nonce) != OK ||
-                        reader_bytes(&r, AEAD_TAG, &f->tag) != OK))
+    f->leaf_bytes = bytes_upto(body, LEAF_BYTES);
+    f->sealed = bytes_from(body, LEAF_BYTES);
+    if (leaf_decode(f->leaf_bytes, &f->leaf) != OK || read_sealed(f) != OK)
         return SEGMENT_BAD_LEAF;
     f->hash = leaf_hash(f->leaf_bytes);
     return SEGMENT_SOUND;
@@ -167,15 +183,9 @@ SegmentStep segment_next(SegmentReader *r, SegmentFrame *ret_frame)
 
 bool segment_payload_holds(const SegmentFrame *f)
 {
-    Hasher h;
-
-    if (f->leaf.payload_bytes == 0)
+    if (f->sealed.len == 0)
         return true;
-    hash_begin(&h);
-    hash_add(&h, f->ciphertext);
-    hash_add(&h, f->nonce);
-    hash_add(&h, f->tag);
-    const Hash hash = hash_end(&h);
+    const Hash hash = hash_of(f->sealed);
     return hash_eq(&hash, &f->leaf.payload_hash);
 }
 
@@ -209,25 +219,25 @@ SegmentStep segment_survey(Bytes segment, Seal *ret_seal)
     return step;
 }
 
-Err segment_open_payload(const SegmentFrame *f, JournalKey *key, Buf *out)
+Err segment_open(const SegmentFrame *f, const SegmentPart *part, JournalKey *key, Buf *out)
 {
     uint8_t aad[LEAF_BYTES];
-    AeadMessage m = { .aad = VIEW(aad), .text = f->ciphertext };
+    AeadMessage m = { .aad = VIEW(aad), .text = part->ciphertext };
     uint8_t *room;
     size_t size;
 
-    if (f->leaf.payload_bytes == 0)
+    if (part->ciphertext.len == 0)
         return OK;
-    if (memcmp(f->leaf.key_id, key->id, LEAF_ID) != 0)
+    if (!text_eq(part->key_id, VIEW(key->id)))
         return ERR_REFUSED;
     if (!segment_payload_holds(f))
         return ERR_MALFORMED;
     memcpy(aad, f->leaf_bytes.ptr, LEAF_BYTES);
     memset(aad + LEAF_PAYLOAD_HASH_AT, 0, HASH_BYTES);
-    memcpy(m.nonce, f->nonce.ptr, AEAD_NONCE);
-    TRY(buf_room(out, f->ciphertext.len, &room, &size));
-    TRY(aead_open(&key->aead, &m, f->tag.ptr, room));
-    buf_filled(out, f->ciphertext.len);
+    memcpy(m.nonce, part->nonce.ptr, AEAD_NONCE);
+    TRY(buf_room(out, part->ciphertext.len, &room, &size));
+    TRY(aead_open(&key->aead, &m, part->tag.ptr, room));
+    buf_filled(out, part->ciphertext.len);
     return OK;
 }
 

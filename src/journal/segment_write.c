@@ -57,10 +57,15 @@ Err segment_begin(SegmentWriter *w, uint64_t segment, uint64_t created_unix_ns, 
     return OK;
 }
 
-size_t segment_frame_size(size_t payload_bytes)
+size_t segment_frame_size(const SegmentRecord *record)
 {
-    return SEGMENT_FRAME_OVERHEAD + LEAF_BYTES +
-           (payload_bytes > 0 ? payload_bytes + SEGMENT_SEALING : 0);
+    size_t size = SEGMENT_FRAME_OVERHEAD + LEAF_BYTES;
+
+    if (record->payload.len > 0)
+        size += record->payload.len + SEGMENT_SEALING;
+    if (record->seen.len > 0)
+        size += LEAF_ID + record->seen.len + SEGMENT_SEALING;
+    return size;
 }
 
 static void complete_leaf(const SegmentWriter *w, SegmentRecord *record)
@@ -80,6 +85,8 @@ static void complete_leaf(const SegmentWriter *w, SegmentRecord *record)
         l->session_prev = record->chain->last;
     }
     l->flags = sealed && record->content ? LEAF_FLAG_CONTENT : 0;
+    if (record->seen.len > 0)
+        l->flags |= LEAF_FLAG_SEEN;
     l->payload_bytes = (uint32_t)record->payload.len;
     memset(l->key_id, 0, LEAF_ID);
     if (sealed)
@@ -87,12 +94,11 @@ static void complete_leaf(const SegmentWriter *w, SegmentRecord *record)
     l->payload_hash = (Hash){ 0 };
 }
 
-/* Writes ciphertext, nonce and tag to `to`, and their hash into the leaf before it. */
-static Err seal_payload(const SegmentRecord *record, uint8_t *leaf, uint8_t *to)
+/* Writes ciphertext, nonce and tag of `text` to `to`. The leaf has no hash yet. */
+static Err seal_text(JournalKey *key, const uint8_t *leaf, Bytes text, uint8_t *to)
 {
-    JournalKey *key = record->key;
-    AeadMessage m = { .aad = { leaf, LEAF_BYTES }, .text = record->payload };
-    uint8_t *nonce = to + record->payload.len;
+    AeadMessage m = { .aad = { leaf, LEAF_BYTES }, .text = text };
+    uint8_t *nonce = to + text.len;
 
     if (key->used == UINT64_MAX)
         return ERR_LIMIT;
@@ -103,8 +109,22 @@ static Err seal_payload(const SegmentRecord *record, uint8_t *leaf, uint8_t *to)
         m.nonce[4 + i] = (uint8_t)(key->used >> 8 * (7 - i));
     TRY(aead_seal(&key->aead, &m, to, nonce + AEAD_NONCE));
     memcpy(nonce, m.nonce, AEAD_NONCE);
-    const Hash hash = hash_of((Bytes){ to, record->payload.len + SEGMENT_SEALING });
-    memcpy(leaf + LEAF_PAYLOAD_HASH_AT, hash.bytes, HASH_BYTES);
+    return OK;
+}
+
+/* Fills the body behind the leaf, and then the leaf's hash of it. */
+static Err seal_body(const SegmentRecord *record, uint8_t *body, size_t size)
+{
+    uint8_t *to = body + LEAF_BYTES;
+
+    TRY(seal_text(record->key, body, record->payload, to));
+    if (record->seen.len > 0) {
+        to += record->payload.len + SEGMENT_SEALING;
+        memcpy(to, record->seen_key->id, LEAF_ID);
+        TRY(seal_text(record->seen_key, body, record->seen, to + LEAF_ID));
+    }
+    const Hash hash = hash_of((Bytes){ body + LEAF_BYTES, size - LEAF_BYTES });
+    memcpy(body + LEAF_PAYLOAD_HASH_AT, hash.bytes, HASH_BYTES);
     return OK;
 }
 
@@ -122,7 +142,7 @@ static Err build_frame(const SegmentRecord *record, uint8_t *frame, size_t size,
 
     leaf_encode(&record->leaf, body);
     if (record->payload.len > 0)
-        TRY(seal_payload(record, body, body + LEAF_BYTES));
+        TRY(seal_body(record, body, body_bytes));
     *ret_hash = leaf_hash((Bytes){ body, LEAF_BYTES });
     put_u32(frame, (uint32_t)body_bytes);
     put_u32(frame + 4, crc32c((Bytes){ body, body_bytes }));
@@ -132,13 +152,14 @@ static Err build_frame(const SegmentRecord *record, uint8_t *frame, size_t size,
 
 Err segment_append(SegmentWriter *w, SegmentRecord *record, Buf *out)
 {
-    const size_t size = segment_frame_size(record->payload.len);
+    const size_t size = segment_frame_size(record);
     uint8_t *frame;
     size_t room;
     Hash hash;
 
     assert(record->payload.len == 0 || record->key != NULL);
-    if (record->payload.len > SEGMENT_PAYLOAD_MAX ||
+    assert(record->seen.len == 0 || (record->seen_key != NULL && record->payload.len > 0));
+    if (record->payload.len > SEGMENT_PAYLOAD_MAX || record->seen.len > SEGMENT_PAYLOAD_MAX ||
         (record->chain != NULL && record->chain->seq == UINT32_MAX))
         return ERR_LIMIT;
     TRY(buf_room(out, size, &frame, &room));

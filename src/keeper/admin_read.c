@@ -68,6 +68,7 @@ static Err key_for(Page *p, const uint8_t key_id[LEAF_ID], JournalKey **ret)
 /* --- parts -------------------------------------------------------------------------------- */
 
 typedef struct Slice {
+    LeafType type;
     Bytes part;
     bool more;     /* of this record's payload follows */
     bool shredded; /* its key is gone */
@@ -83,7 +84,7 @@ static Err send_slice(Page *p, const SegmentFrame *f, const Slice *slice)
     TRY(base64_encode(slice->part, &text));
     Json j = json_write_begin(&row);
     json_write_object(&j, NULL);
-    json_write_string(&j, "type", leaf_type_name(f->leaf.type));
+    json_write_string(&j, "type", leaf_type_name(slice->type));
     json_write_u64(&j, "time_ns", f->leaf.time_unix_ns);
     json_write_u64(&j, "session_seq", f->leaf.session_seq);
     json_write_u64(&j, "segment", f->leaf.segment);
@@ -97,20 +98,20 @@ static Err send_slice(Page *p, const SegmentFrame *f, const Slice *slice)
     return admin_part(p->run, buf_view(&row));
 }
 
-static Err send_record(Page *p, const SegmentFrame *f)
+static Err send_part(Page *p, const SegmentFrame *f, LeafType type, const SegmentPart *part)
 {
     CLEANUP(buf_done) Buf plain = { 0 };
     JournalKey *key;
-    Slice slice = { 0 };
+    Slice slice = { .type = type };
 
     buf_init(&plain, PAYLOAD_MAX);
-    if (f->ciphertext.len > 0) {
-        const Err err = key_for(p, f->leaf.key_id, &key);
+    if (part->ciphertext.len > 0) {
+        const Err err = key_for(p, part->key_id.ptr, &key);
         slice.shredded = err == ERR_MORE;
         if (err != ERR_MORE)
             TRY(err);
         if (err == OK)
-            TRY(segment_open_payload(f, key, &plain));
+            TRY(segment_open(f, part, key, &plain));
     }
     Bytes rest = buf_view(&plain);
     do {
@@ -120,8 +121,17 @@ static Err send_record(Page *p, const SegmentFrame *f)
         slice.more = rest.len > 0;
         TRY(send_slice(p, f, &slice));
     } while (rest.len > 0);
-    p->records++;
     p->bytes += buf_len(&plain);
+    return OK;
+}
+
+/* What was seen beside a receipt is told as the chunk that it is. */
+static Err send_record(Page *p, const SegmentFrame *f)
+{
+    if (f->seen.ciphertext.len > 0)
+        TRY(send_part(p, f, LEAF_RESPONSE_CHUNK, &f->seen));
+    TRY(send_part(p, f, f->leaf.type, &f->payload));
+    p->records++;
     p->full = p->records >= PAGE_RECORDS || p->bytes >= PAGE_BYTES;
     return OK;
 }

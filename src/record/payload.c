@@ -129,6 +129,7 @@ Err payload_command(const CommandNote *n, Buf *out)
 
 Err payload_receipt(const Receipt *r, Buf *out)
 {
+    TRY(buf_byte(out, buf_len(out) == 0 ? '[' : ','));
     Json j = json_write_begin(out);
 
     json_write_object(&j, NULL);
@@ -138,6 +139,11 @@ Err payload_receipt(const Receipt *r, Buf *out)
     json_write_u64(&j, "masked", r->cells_masked);
     json_write_object_end(&j);
     return json_write_end(&j);
+}
+
+Err payload_receipts_end(Buf *out)
+{
+    return buf_byte(out, ']');
 }
 
 Err payload_session_end(Bytes reason, uint64_t statements, Buf *out)

@@ -30,7 +30,9 @@ typedef struct CommandNote {
 
 Err payload_session_start(const SessionStartNote *note, Buf *out) MUST_CHECK;
 Err payload_command(const CommandNote *note, Buf *out) MUST_CHECK;
+/* A JSON array of receipts: begun by the first, ended by payload_receipts_end(). */
 Err payload_receipt(const Receipt *receipt, Buf *out) MUST_CHECK;
+Err payload_receipts_end(Buf *out) MUST_CHECK;
 Err payload_session_end(Bytes reason, uint64_t statements, Buf *out) MUST_CHECK;
 /* JSON array of bound values: {"text":…} or {"hex":…,"type":…} or null. */
 Err payload_values(const Command *command, Buf *out) MUST_CHECK;

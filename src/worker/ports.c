@@ -74,36 +74,63 @@ static Err write_command(void *ctx, const Command *command, const GateRuling *ru
     return OK;
 }
 
+/* Receipts wait for the output that they belong to, and then share one record with its end. */
+static Err write_receipts(Session *s, Bytes chunk)
+{
+    SegmentRecord record = { .leaf = { .type = LEAF_RESPONSE_END },
+                             .key = &s->audit,
+                             .seen_key = &s->content,
+                             .seen = chunk };
+
+    TRY(payload_receipts_end(&s->receipts));
+    record.payload = buf_view(&s->receipts);
+    const Err err = ports_write_record(s, &record);
+    buf_truncate(&s->receipts, 0);
+    return err;
+}
+
+static Err write_chunk(Session *s, Bytes chunk)
+{
+    SegmentRecord record = { .leaf = { .type = LEAF_RESPONSE_CHUNK },
+                             .key = &s->content,
+                             .content = true,
+                             .payload = chunk };
+
+    return ports_write_record(s, &record);
+}
+
 static Err write_output(void *ctx, Bytes seen)
 {
     Session *s = ctx;
 
+    if (s->receipt_lost)
+        return ERR_LIMIT;
     while (seen.len > 0) {
         Buf *payload = payload_room(s);
         const size_t len = seen.len < LIMIT_RECORD ? seen.len : LIMIT_RECORD;
-        SegmentRecord record = { .leaf = { .type = LEAF_RESPONSE_CHUNK },
-                                 .key = &s->content,
-                                 .content = true };
 
         TRY(payload_chunk(bytes_upto(seen, len), payload));
-        record.payload = buf_view(payload);
-        TRY(ports_write_record(s, &record));
         seen = bytes_from(seen, len);
+        TRY(seen.len == 0 && buf_len(&s->receipts) > 0 ? write_receipts(s, buf_view(payload))
+                                                       : write_chunk(s, buf_view(payload)));
     }
     return OK;
 }
 
+Err ports_write_rest(Session *s)
+{
+    return buf_len(&s->receipts) > 0 ? write_receipts(s, (Bytes){ 0 }) : OK;
+}
+
+/* A receipt that cannot be kept leaves its output without one: the session ends instead. */
 static void write_receipt(void *ctx, const Receipt *receipt)
 {
     Session *s = ctx;
-    Buf *payload = payload_room(s);
-    SegmentRecord record = { .leaf = { .type = LEAF_RESPONSE_END }, .key = &s->audit };
 
-    if (payload_receipt(receipt, payload) != OK)
-        return;
-    record.payload = buf_view(payload);
-    /* If it cannot be written, neither can the output: that ends the session. */
-    (void)!ports_write_record(s, &record);
+    if (buf_len(&s->receipts) > LIMIT_RECORD / 2 && ports_write_rest(s) != OK)
+        s->receipt_lost = true;
+    else if (payload_receipt(receipt, &s->receipts) != OK)
+        s->receipt_lost = true;
 }
 
 static Err ask(void *ctx, const Command *command, const GateRuling *ruling)

@@ -262,7 +262,7 @@ static void write_end(Session *s)
         return;
     record.payload = buf_view(&payload);
     record.key = &s->audit;
-    if (ports_write_record(s, &record) != OK)
+    if (ports_write_rest(s) != OK || ports_write_record(s, &record) != OK)
         log_line(LOG_WARN, "record", "a session's end could not be written");
 }
 
@@ -309,6 +309,7 @@ void session_free(Session *s)
     buf_done(&wire->to_server);
     buf_done(&wire->from_server);
     buf_done(&wire->to_client);
+    buf_done(&s->receipts);
     arena_done(&s->arena);
     arena_done(&s->held_words);
     if (s->previous != NULL)
@@ -429,6 +430,7 @@ void session_accept(Worker *w, int fd, const char *peer)
     buf_init(&s->gate.wire.to_server, LIMIT_CLIENT_MESSAGE + OUT_MAX);
     buf_init(&s->gate.wire.from_server, LIMIT_ROW + READ_BYTES + 16);
     buf_init(&s->gate.wire.to_client, OUT_MAX + 2 * LIMIT_ROW);
+    buf_init(&s->receipts, LIMIT_RECORD);
     pg_signin_init(&s->signin, &s->arena);
     s->deadline_ms = now_ms(w) + SIGNIN_MS;
     s->client_poll = poll_new(s, fd);

@@ -88,6 +88,8 @@ typedef struct Session {
     PhiKeys phi_keys;
     size_t keys_due;
     uint64_t statements;
+    Buf receipts;      /* of answers whose output is not written down yet */
+    bool receipt_lost; /* memory: nothing more can leave */
     uint32_t cancel_pid;
     uint8_t cancel_key[4];
     const char *end_reason;
@@ -162,6 +164,7 @@ Err session_write_start(Session *s) MUST_CHECK;
 void ports_begin(Session *s);   /* what leaves can be recorded */
 void ports_connect(Session *s); /* the road is open */
 Err ports_write_record(Session *s, SegmentRecord *record) MUST_CHECK;
+Err ports_write_rest(Session *s) MUST_CHECK; /* receipts that no output came with */
 
 /* parse.c: heavy texts, on libuv's threads */
 bool parse_is_heavy(Bytes text);

@@ -53,7 +53,7 @@ static Err verify_all(SegmentWriter *w, SessionChain *chain, JournalKey *key)
     SegmentRecord record = {
         .leaf = { .type = LEAF_COMMAND }, .chain = chain, .key = key, .payload = VIEW(payload)
     };
-    while (buf_len(&file) + segment_frame_size(PAYLOAD) < KEPT)
+    while (buf_len(&file) + segment_frame_size(&record) < KEPT)
         TRY(segment_append(w, &record, &file));
     TRY(audit_verify_init(&v, &log, ignore, NULL, 1 << 20));
     const double start = seconds();
@@ -81,7 +81,7 @@ int main(void)
         return 1;
     const double took = seconds() - start;
     printf("append: %.0f records/s, %.2f us each, %d-byte payloads, %zu-byte frames\n",
-           RECORDS / took, took / RECORDS * 1e6, PAYLOAD, segment_frame_size(PAYLOAD));
+           RECORDS / took, took / RECORDS * 1e6, PAYLOAD, buf_len(&out) / RECORDS);
     if (verify_all(&w, &chain, &key) != OK)
         return 1;
     journal_key_done(&key);

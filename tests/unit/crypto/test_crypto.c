@@ -9,17 +9,22 @@
 
 #include <string.h>
 
+static bool both_say(Bytes data, uint32_t crc)
+{
+    return crc32c(data) == crc && crc32c_by_table(data) == crc;
+}
+
 static void crc32c_of_rfc_3720(void)
 {
     uint8_t block[32] = { 0 };
 
-    EXPECT(crc32c(LIT("123456789")) == 0xe3069283u);
-    EXPECT(crc32c(VIEW(block)) == 0x8a9136aau);
+    EXPECT(both_say(LIT("123456789"), 0xe3069283u));
+    EXPECT(both_say(VIEW(block), 0x8a9136aau));
     memset(block, 0xff, sizeof block);
-    EXPECT(crc32c(VIEW(block)) == 0x62a8ab43u);
+    EXPECT(both_say(VIEW(block), 0x62a8ab43u));
     for (uint8_t i = 0; i < 32; i++)
         block[i] = i;
-    EXPECT(crc32c(VIEW(block)) == 0x46dd794eu);
+    EXPECT(both_say(VIEW(block), 0x46dd794eu));
 }
 
 /* The defining bitwise loop against the tables: every entry of all eight is met. */
@@ -37,7 +42,7 @@ static void crc32c_agrees_with_its_definition(void)
                 for (int bit = 0; bit < 8; bit++)
                     crc = crc >> 1 ^ (0x82f63b78u & (0u - (crc & 1u)));
             }
-            EXPECT(crc32c((Bytes){ text, len }) == ~crc);
+            EXPECT(both_say((Bytes){ text, len }, ~crc));
         }
     }
 }

@@ -61,6 +61,12 @@ static inline Err write_chained(SmallJournal *j, size_t file, SessionChain *chai
         record.key = record.content ? &j->content : &j->audit;
         record.payload = LIT("{\"text\":\"select 1\"}");
     }
+    if (type == LEAF_RESPONSE_END) {
+        record.key = &j->audit;
+        record.payload = LIT("{\"text\":\"select 1\"}");
+        record.seen_key = &j->content;
+        record.seen = LIT("DataRow");
+    }
     return write_record(j, file, &record);
 }
 

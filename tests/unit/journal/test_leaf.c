@@ -103,7 +103,7 @@ static void impossible_leaves_are_refused(void)
     l.seq = 0;
     EXPECT(decode_of(&l) == ERR_MALFORMED);
     l = full_leaf();
-    l.flags = 2;
+    l.flags = 4;
     EXPECT(decode_of(&l) == ERR_MALFORMED);
     l = full_leaf();
     l.session_seq = 1;

@@ -8,7 +8,7 @@ static void records_come_back_and_open(void)
     SegmentReader r;
     SegmentFrame f;
     Buf plain;
-    size_t opened = 0, count = 0;
+    size_t opened = 0, both = 0, count = 0;
 
     buf_init(&plain, 4096);
     EXPECT(segment_reader_init(&r, buf_view(&journal.files[0])) == OK);
@@ -21,14 +21,21 @@ static void records_come_back_and_open(void)
         EXPECT(segment_payload_holds(&f));
         if (f.leaf.payload_bytes == 0)
             continue;
-        EXPECT(segment_open_payload(&f, wrong, &plain) == ERR_REFUSED);
-        EXPECT(segment_open_payload(&f, right, &plain) == OK);
+        EXPECT(segment_open(&f, &f.payload, wrong, &plain) == ERR_REFUSED);
+        EXPECT(segment_open(&f, &f.payload, right, &plain) == OK);
         EXPECT(text_eq(buf_view(&plain), LIT("{\"text\":\"select 1\"}")));
-        EXPECT(text_find(f.ciphertext, LIT("select")) == f.ciphertext.len);
+        EXPECT(text_find(f.payload.ciphertext, LIT("select")) == f.payload.ciphertext.len);
         buf_truncate(&plain, 0);
         opened++;
+        if ((f.leaf.flags & LEAF_FLAG_SEEN) == 0)
+            continue;
+        EXPECT(segment_open(&f, &f.seen, &journal.audit, &plain) == ERR_REFUSED);
+        EXPECT(segment_open(&f, &f.seen, &journal.content, &plain) == OK);
+        EXPECT(text_eq(buf_view(&plain), LIT("DataRow")));
+        buf_truncate(&plain, 0);
+        both++;
     }
-    EXPECT(segment_next(&r, &f) == SEGMENT_END && count == 8 && opened == 3);
+    EXPECT(segment_next(&r, &f) == SEGMENT_END && count == 8 && opened == 4 && both == 1);
     EXPECT(count == journal.seals[0].count && journal.seals[0].length == r.segment.len);
     EXPECT(hash_eq(&f.hash, &journal.seals[0].last));
     buf_done(&plain);
@@ -54,12 +61,12 @@ static void an_altered_leaf_does_not_open(void)
         altered.leaf_bytes = VIEW(leaf);
         const bool covered =
             byte < LEAF_PAYLOAD_HASH_AT || byte >= LEAF_PAYLOAD_HASH_AT + HASH_BYTES;
-        EXPECT(segment_open_payload(&altered, &journal.audit, &plain) ==
+        EXPECT(segment_open(&altered, &altered.payload, &journal.audit, &plain) ==
                (covered ? ERR_MALFORMED : OK));
         buf_truncate(&plain, 0);
     }
     f.leaf.payload_hash.bytes[0] ^= 1;
-    EXPECT(segment_open_payload(&f, &journal.audit, &plain) == ERR_MALFORMED);
+    EXPECT(segment_open(&f, &f.payload, &journal.audit, &plain) == ERR_MALFORMED);
     buf_done(&plain);
 }
 
@@ -246,7 +253,7 @@ static void an_append_that_fails_moves_nothing_but_the_nonce(void)
         .payload = LIT("x"),
     };
 
-    buf_init(&out, segment_frame_size(1) - 1);
+    buf_init(&out, segment_frame_size(&record) - 1);
     EXPECT(segment_append(&w, &record, &out) == ERR_LIMIT && buf_len(&out) == 0);
     EXPECT(memcmp(&w, &journal.worker, sizeof w) == 0 && chain.seq == 0);
     buf_done(&out);
@@ -288,9 +295,9 @@ static void nonces_of_two_parties_do_not_meet(void)
     }
     EXPECT(segment_reader_init(&r, buf_view(&out)) == OK);
     for (size_t i = 0; segment_next(&r, &f) == SEGMENT_RECORD; i++) {
-        seen[i] = f.nonce;
+        seen[i] = f.payload.nonce;
         for (size_t k = 0; k < i; k++)
-            EXPECT(!text_eq(seen[k], f.nonce));
+            EXPECT(!text_eq(seen[k], f.payload.nonce));
     }
     journal_key_done(&worker);
     journal_key_done(&keeper);

@@ -55,7 +55,7 @@ static Err open_payloads(void)
     buf_init(&plain, 4096);
     TRY(segment_reader_init(&r, buf_view(&j.files[2])));
     while (segment_next(&r, &f) == SEGMENT_RECORD) {
-        TRY(segment_open_payload(&f, &j.content, &plain));
+        TRY(segment_open(&f, &f.payload, &j.content, &plain));
         buf_release(&plain);
     }
     return OK;
