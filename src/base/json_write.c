@@ -80,9 +80,13 @@ static void put_valid(Json *j, Bytes text)
     put(j, bytes_from(text, from));
 }
 
-static void put_text(Json *j, Bytes text)
+static bool is_plain(uint8_t c)
 {
-    put(j, LIT("\""));
+    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+static void put_odd(Json *j, Bytes text)
+{
     while (text.len > 0 && j->err == OK) {
         const size_t run = valid_run(text);
 
@@ -93,16 +97,30 @@ static void put_text(Json *j, Bytes text)
             text = bytes_from(text, 1);
         }
     }
+}
+
+/* Most texts have nothing to escape: they are copied in one piece. */
+static void put_text(Json *j, Bytes text)
+{
+    size_t plain = 0;
+
+    while (plain < text.len && is_plain(text.ptr[plain]))
+        plain++;
+    put(j, LIT("\""));
+    put(j, bytes_upto(text, plain));
+    put_odd(j, bytes_from(text, plain));
     put(j, LIT("\""));
 }
 
+/* Keys are ours: there is nothing to escape in them. */
 static void begin_value(Json *j, const char *key)
 {
     if (j->comma)
         put(j, LIT(","));
     if (key != NULL) {
-        put_text(j, text_of(key));
-        put(j, LIT(":"));
+        put(j, LIT("\""));
+        put(j, text_of(key));
+        put(j, LIT("\":"));
     }
     j->comma = true;
 }

@@ -17,7 +17,7 @@ typedef struct Json {
 Json json_write_begin(Buf *out);
 Err json_write_end(const Json *j) MUST_CHECK;
 
-/* `key` NULL inside arrays and at the top. */
+/* `key` NULL inside arrays and at the top; otherwise a literal with nothing in it to escape. */
 void json_write_object(Json *j, const char *key);
 void json_write_object_end(Json *j);
 void json_write_array(Json *j, const char *key);

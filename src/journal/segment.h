@@ -144,10 +144,19 @@ Err segment_reader_init(SegmentReader *r, Bytes segment) MUST_CHECK;
 SegmentStep segment_next(SegmentReader *r, SegmentFrame *ret_frame);
 
 /* Re-reads a whole segment, as the keeper does before it signs: every frame in its place, seq
- * without holes, payloads as their leaves say. *ret_seal is what the seal must be, up to the last
- * sound record. SEGMENT_END: sound to the last byte. SEGMENT_TORN: cut the file at ret_seal->length
- * (0: not even a header; nothing else of the seal is set). SEGMENT_BROKEN: do not sign. */
-SegmentStep segment_survey(Bytes segment, Seal *ret_seal);
+ * without holes, payloads as their leaves say. `seal` is what the seal must be, up to the last
+ * sound record. */
+typedef struct SegmentSurvey {
+    SegmentReader reader;
+    SegmentStep begun; /* SEGMENT_RECORD, or why nothing can be read */
+    Seal seal;
+} SegmentSurvey;
+
+void segment_survey_init(SegmentSurvey *s, Bytes segment);
+/* SEGMENT_RECORD: one more. SEGMENT_END: sound to the last byte. SEGMENT_TORN: cut the file at
+ * seal.length (0: not even a header; nothing else of the seal is set). SEGMENT_BROKEN: do not
+ * sign. Not to be called again after the last three. */
+SegmentStep segment_survey_next(SegmentSurvey *s, SegmentFrame *ret_frame);
 
 /* What is sealed has the hash that its leaf says. True without a payload. */
 bool segment_payload_holds(const SegmentFrame *f);

@@ -196,27 +196,32 @@ static bool is_next_of(const Seal *seal, const SegmentHeader *header, const Segm
            memcmp(f->leaf.writer, seal->writer, LEAF_ID) == 0 && segment_payload_holds(f);
 }
 
-SegmentStep segment_survey(Bytes segment, Seal *ret_seal)
+void segment_survey_init(SegmentSurvey *s, Bytes segment)
 {
-    SegmentReader r;
-    SegmentFrame f;
-    SegmentStep step;
-
-    *ret_seal = (Seal){ 0 };
-    const Err err = segment_reader_init(&r, segment);
-    if (err != OK)
-        return err == ERR_MORE ? SEGMENT_TORN : SEGMENT_BROKEN;
-    *ret_seal =
-        (Seal){ .segment = r.header.segment, .length = SEGMENT_HEADER, .last = r.header.prev };
-    memcpy(ret_seal->writer, r.header.writer, LEAF_ID);
-    while ((step = segment_next(&r, &f)) == SEGMENT_RECORD) {
-        if (!is_next_of(ret_seal, &r.header, &f))
-            return SEGMENT_BROKEN;
-        ret_seal->length = r.at;
-        ret_seal->count++;
-        ret_seal->last = f.hash;
+    *s = (SegmentSurvey){ .begun = SEGMENT_RECORD };
+    const Err err = segment_reader_init(&s->reader, segment);
+    if (err != OK) {
+        s->begun = err == ERR_MORE ? SEGMENT_TORN : SEGMENT_BROKEN;
+        return;
     }
-    return step;
+    const SegmentHeader *header = &s->reader.header;
+    s->seal = (Seal){ .segment = header->segment, .length = SEGMENT_HEADER, .last = header->prev };
+    memcpy(s->seal.writer, header->writer, LEAF_ID);
+}
+
+SegmentStep segment_survey_next(SegmentSurvey *s, SegmentFrame *ret_frame)
+{
+    if (s->begun != SEGMENT_RECORD)
+        return s->begun;
+    const SegmentStep step = segment_next(&s->reader, ret_frame);
+    if (step != SEGMENT_RECORD)
+        return step;
+    if (!is_next_of(&s->seal, &s->reader.header, ret_frame))
+        return SEGMENT_BROKEN;
+    s->seal.length = s->reader.at;
+    s->seal.count++;
+    s->seal.last = ret_frame->hash;
+    return SEGMENT_RECORD;
 }
 
 Err segment_open(const SegmentFrame *f, const SegmentPart *part, JournalKey *key, Buf *out)

@@ -45,16 +45,17 @@ Err segment_file_create(const char *journal, uint64_t id, int *ret_fd)
     return OK;
 }
 
-static Err list_leaves(Bytes file, uint64_t id, Buf *out)
+static Err read_all(Bytes file, uint64_t id, SegmentReading *ret)
 {
-    SegmentReader r;
+    SegmentSurvey survey;
     SegmentFrame f;
 
-    TRY(segment_reader_init(&r, file));
-    while (segment_next(&r, &f) == SEGMENT_RECORD) {
-        TRY(buf_u64(out, id));
-        TRY(buf_append(out, VIEW(f.hash)));
+    segment_survey_init(&survey, file);
+    while ((ret->step = segment_survey_next(&survey, &f)) == SEGMENT_RECORD) {
+        TRY(buf_u64(&ret->log, id));
+        TRY(buf_append(&ret->log, VIEW(f.hash)));
     }
+    ret->seal = survey.seal;
     return OK;
 }
 
@@ -74,10 +75,7 @@ Err segment_file_read(const char *path, uint64_t id, SegmentReading *ret)
     buf_init(&ret->log, LOG_MAX);
     TRY(sync_file(path));
     TRY(file_map(path, &file));
-    ret->step = segment_survey(file, &ret->seal);
-    Err err = OK;
-    if (ret->step != SEGMENT_BROKEN && ret->seal.length > 0)
-        err = list_leaves(bytes_upto(file, (size_t)ret->seal.length), id, &ret->log);
+    const Err err = read_all(file, id, ret);
     file_unmap(file);
     return err;
 }

@@ -22,9 +22,9 @@ Err segment_file_create(const char *journal, uint64_t id, int *ret_fd) MUST_CHEC
 
 /* What a segment turned out to hold. */
 typedef struct SegmentReading {
-    SegmentStep step; /* as segment_survey() says */
+    SegmentStep step; /* as segment_survey_next() says */
     Seal seal;
-    Buf log; /* one entry for each record, ready for the log */
+    Buf log; /* one entry for each record, ready for the log; of no use when broken */
 } SegmentReading;
 
 /* Everything is on disk when this returns. Blocks; may run on any thread. */

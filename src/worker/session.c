@@ -28,8 +28,9 @@ void session_mark(Session *s)
     if (s->ready)
         return;
     s->ready = true;
-    s->next_ready = s->worker->ready;
-    s->worker->ready = s;
+    s->next_ready = NULL;
+    *s->worker->ready_end = s;
+    s->worker->ready_end = &s->next_ready;
 }
 
 Session *session_by_id(Worker *w, const Id *id)

@@ -17,6 +17,7 @@
 
 enum {
     TICK_MS = 100,
+    TURN_SESSIONS = 4,
     ACCEPT_BATCH = 64,
     SESSIONS_MAX = 10000,
     PAYLOAD_MAX = 32 << 20,
@@ -27,15 +28,21 @@ enum {
 /* --- the turn ------------------------------------------------------------------------------------
  */
 
+/* A few at a time: while many are judged, the targets of all the others have nothing to do. */
 static Session *take_ready(Worker *w)
 {
-    Session *list = w->ready;
+    Session *list = NULL, **end = &list;
 
-    w->ready = NULL;
-    for (Session *s = list; s != NULL; s = s->next_ready) {
+    for (int i = 0; i < TURN_SESSIONS && w->ready != NULL; i++) {
+        Session *s = w->ready;
+        w->ready = s->next_ready;
         s->ready = false;
-        s->next_turn = s->next_ready;
+        s->next_turn = NULL;
+        *end = s;
+        end = &s->next_turn;
     }
+    if (w->ready == NULL)
+        w->ready_end = &w->ready;
     return list;
 }
 
@@ -78,7 +85,7 @@ static void one_turn(Worker *w)
 static void on_check(uv_check_t *check)
 {
     Worker *w = check->data;
-    enum { ROUNDS = 8 };
+    enum { ROUNDS = 64 };
 
     w->now = clock_now();
     for (int i = 0; i < ROUNDS && w->ready != NULL; i++)
@@ -244,6 +251,7 @@ static Err start(Worker *w)
 
     if (uv_loop_init(&w->loop) != 0)
         return ERR_IO;
+    w->ready_end = &w->ready;
     random_fill(random, sizeof random);
     w->hash_key = siphash_key(random);
     buf_init(&w->payload, PAYLOAD_MAX);

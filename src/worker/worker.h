@@ -127,8 +127,9 @@ typedef struct Worker {
     SipKey hash_key;
     SandboxState sandbox;
     Target *targets; /* one for each resource */
-    Session *sessions, *ready;
-    struct Explain *explains; /* that wait for a catalogue */
+    Session *sessions;
+    Session *ready, **ready_end; /* in the order in which they were marked */
+    struct Explain *explains;    /* that wait for a catalogue */
     size_t session_count;
     size_t seals_told;
     bool announced, draining;

@@ -24,15 +24,20 @@ static void walk(Bytes file)
 {
     SegmentReader r;
     SegmentFrame f;
-    Seal seal;
+    SegmentSurvey survey;
+    SegmentStep step;
     size_t before = 0;
 
-    if (segment_survey(file, &seal) == SEGMENT_END && seal.length != file.len)
+    segment_survey_init(&survey, file);
+    do
+        step = segment_survey_next(&survey, &f);
+    while (step == SEGMENT_RECORD);
+    if (step == SEGMENT_END && survey.seal.length != file.len)
         abort();
     if (segment_reader_init(&r, file) != OK)
         return;
     for (;;) {
-        const SegmentStep step = segment_next(&r, &f);
+        step = segment_next(&r, &f);
         if (step == SEGMENT_END || step == SEGMENT_TORN)
             break;
         if (r.at <= before || r.at > file.len)
