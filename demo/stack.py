@@ -49,6 +49,42 @@ def as_database_user():
     return ["runuser", "-u", "postgres", "--"], pwd.getpwnam("postgres").pw_uid
 
 
+class Certificates:
+    """A certificate authority in a folder. Made by openssl; all names end with .pem."""
+
+    def __init__(self, folder, name="authority"):
+        self.folder = pathlib.Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        os.chmod(self.folder, 0o755)
+        self.ca = self.folder / "ca.pem"
+        self._ssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "3650",
+                  "-subj", f"/CN={name}", "-keyout", self.folder / "ca.key", "-out", self.ca)
+
+    def _ssl(self, *words):
+        subprocess.run(["openssl", *map(str, words)], check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+    def make(self, name, kind="P-256", names="DNS:localhost,IP:127.0.0.1", days=365, digest="sha256", mode=0o644):
+        """(certificate, key) for a server; days below zero: expired."""
+        certificate, key = self.folder / f"{name}.pem", self.folder / f"{name}.key"
+        request, more = self.folder / f"{name}.csr", self.folder / f"{name}.ext"
+        options = (["rsa", "-pkeyopt", f"rsa_keygen_bits:{kind[4:]}"] if kind.startswith("rsa:") else
+                   ["ed25519"] if kind == "ed25519" else ["ec", "-pkeyopt", f"ec_paramgen_curve:{kind}"])
+        more.write_text(f"subjectAltName={names}\nextendedKeyUsage=serverAuth\n")
+        self._ssl("req", "-newkey", *options, "-nodes", "-subj", "/CN=server", "-keyout", key, "-out", request)
+        ends = time.strftime("%Y%m%d%H%M%SZ", time.gmtime(time.time() + days * 86400 + 600))
+        begins = time.strftime("%Y%m%d%H%M%SZ", time.gmtime(time.time() + min(days, 0) * 86400 - 86400 * 30))
+        (self.folder / "index").write_text("")
+        (self.folder / "serial").write_text(f"{1000 + len(list(self.folder.iterdir())):04}")
+        (self.folder / "ca.cnf").write_text(
+            f"[ca]\ndefault_ca=d\n[d]\ndatabase={self.folder}/index\nserial={self.folder}/serial\n"
+            f"new_certs_dir={self.folder}\npolicy=p\n[p]\ncommonName=supplied\n")
+        self._ssl("ca", "-batch", "-notext", "-config", self.folder / "ca.cnf", "-cert", self.ca, "-keyfile",
+                  self.folder / "ca.key", "-md", digest, "-startdate", begins, "-enddate", ends, "-extfile", more,
+                  "-in", request, "-out", certificate)
+        os.chmod(key, mode)
+        return certificate, key
+
+
 class Postgres:
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
@@ -105,8 +141,8 @@ class Postgres:
 CONFIG = """\
 version: 1
 gateway:
-  listen: {{postgres: "127.0.0.1:{port}"}}
-  admin_socket: {folder}/admin.sock
+  listen: {{postgres: "{listen}:{port}"}}
+{gateway_tls}  admin_socket: {folder}/admin.sock
   hold_default: {hold}
   workers: {workers}
   sandbox: {sandbox}
@@ -114,9 +150,9 @@ storage: {{state: sqlite:{folder}/state/state.db, journal: {folder}/state/journa
 resources:
   - name: ehr
     type: postgres
-    address: 127.0.0.1:{target}
+    address: {target_host}:{target}
     credentials: {{user: gate_ehr, password: file:{folder}/ehr.password}}
-    tls: {{mode: disable}}
+    tls: {{{target_tls}}}
     labels: {{env: demo, phi: "yes"}}
 roles:
   - name: clinician-analyst
@@ -162,7 +198,8 @@ class Gateway:
         password.write_text(GATE_PASSWORD + "\n")
         os.chmod(password, 0o644)  # the keeper has an account of its own when we are root
         values = {"hold": "10m", "workers": 2, "sandbox": os.environ.get("CHAPERONE_SANDBOX", "auto"),
-                  "clear": "", "when": "", "extra_roles": ""}
+                  "clear": "", "when": "", "extra_roles": "", "listen": "127.0.0.1", "gateway_tls": "",
+                  "target_host": "127.0.0.1", "target_tls": "mode: disable"}
         values.update(settings)
         self.config.write_text(CONFIG.format(port=self.port, folder=self.folder, target=target_port, **values))
 

@@ -17,9 +17,9 @@ const Command COMMANDS[] = {
       .call = "status",
       .run = command_call,
       .columns = "version recording uptime_ms sessions_live requests_open segments checkpoint "
-                 "sandbox_wanted processes" },
+                 "tls sandbox_wanted processes" },
     { .name = "doctor",
-      .help = "Check configuration, folders, kernel features and clock.",
+      .help = "Check configuration, folders, certificate, kernel features and clock.",
       .run = command_doctor },
     { .name = "whoami",
       .help = "Who the gateway takes you for.",

@@ -2,9 +2,11 @@
 #include "cli/command.h"
 
 #include "base/text.h"
+#include "config/public_files.h"
 #include "supervisor/supervisor.h"
 #include "sys/clock.h"
 #include "sys/file.h"
+#include "sys/tls_key.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -108,6 +110,63 @@ static Finding check_journal(Cli *c)
     return f;
 }
 
+/* The key is looked at where we may: it is the keeper's. */
+static void check_key(Cli *c, Bytes chain, Finding *f)
+{
+    static const Bytes FILE_PREFIX = LIT_INIT("file:");
+    const Bytes reference = c->config.gateway.tls.key;
+    CLEANUP(buf_done) Buf key = { 0 };
+    const char *path, *why;
+    TlsKey *pair = NULL;
+
+    buf_init(&key, 64 << 10);
+    if (!text_starts(reference, FILE_PREFIX) ||
+        arena_string(&c->arena, bytes_from(reference, FILE_PREFIX.len), &path) != OK ||
+        file_read_all(path, &key) != OK)
+        return;
+    if (tls_key_new(buf_view(&key), chain, &pair, &why) != OK) {
+        f->good = false;
+        (void)snprintf(f->words, sizeof f->words, "certificate: %s", why);
+    }
+    tls_key_free(pair);
+}
+
+static void check_chain(Cli *c, Bytes chain, Finding *f)
+{
+    enum { DAYS_MIN = 14, DAY_S = 86400 };
+    const uint64_t now = clock_now().unix_ns / 1000000000;
+    TlsCertificate certificate;
+    const char *why;
+
+    if (tls_certificate_read(chain, &certificate, &why) != OK) {
+        (void)snprintf(f->words, sizeof f->words, "certificate: %s", why);
+        return;
+    }
+    const bool ended = certificate.not_after_s <= now;
+    const uint64_t days = ended ? 0 : (certificate.not_after_s - now) / DAY_S;
+    f->good = !ended && days >= DAYS_MIN;
+    (void)snprintf(f->words, sizeof f->words, "certificate %s%llu days",
+                   ended ? "has expired, " : "expires in ", (unsigned long long)days);
+    check_key(c, chain, f);
+}
+
+static Finding check_certificate(Cli *c)
+{
+    Finding f = { .good = true, .words = "certificate: no TLS towards clients" };
+    CLEANUP(buf_done) Buf files = { 0 };
+    const char *path = "";
+
+    if (c->config.gateway.tls.cert.len == 0)
+        return f;
+    f.good = false;
+    buf_init(&files, PUBLIC_FILES_MAX);
+    if (public_files_read(&c->config, &c->arena, &files, &path) != OK)
+        (void)snprintf(f.words, sizeof f.words, "certificate: %s cannot be read", path);
+    else
+        check_chain(c, public_file(buf_view(&files), c->config.gateway.tls.cert), &f);
+    return f;
+}
+
 static Finding check_landlock(Cli *c)
 {
     Finding f = { 0 };
@@ -160,8 +219,9 @@ static Finding check_clock(Cli *c)
 
 int command_doctor(Cli *c)
 {
-    static Finding (*const CHECKS[])(Cli * c) = { check_config_file, check_journal, check_landlock,
-                                                  check_seccomp,     check_memfd,   check_clock };
+    static Finding (*const CHECKS[])(
+        Cli * c) = { check_config_file, check_journal, check_certificate, check_landlock,
+                     check_seccomp,     check_memfd,   check_clock };
     int status = EXIT_DONE;
 
     for (size_t i = 0; i < COUNT_OF(CHECKS); i++) {

@@ -81,10 +81,12 @@ static void check_settings(Loader *l, const Config *c)
 {
     const Address *listen = &c->gateway.listen.postgres;
 
-    if (listen->port != 0 && !address_is_loopback(listen))
+    if (listen->port != 0 && !address_is_loopback(listen) && c->gateway.tls.cert.len == 0)
         error_at(l, listen,
-                 "TLS towards clients is not available in this version, so `postgres` "
-                 "must be a loopback address such as `127.0.0.1:6432`");
+                 "without `gateway.tls` this must be a loopback address such as `127.0.0.1:6432`");
+    if (c->gateway.tls.cert.len > 0 && text_eq(c->gateway.tls.cert, c->gateway.tls.key))
+        error_at(l, &c->gateway.tls.key,
+                 "certificate and key must be two files: the first is public, the second secret");
     if (c->version != 0 && !c->identity.local)
         error_at(l, &c->identity.local,
                  "nobody could sign in: local users are the only ones in "
@@ -107,8 +109,11 @@ static void check_resource(Loader *l, const Config *c, const Resource *r)
         error_at(l, &r->address, "`address` must name a host");
     else if (read && r->tls.mode == TLS_DISABLE && !address_is_loopback(&r->address))
         error_at(l, &r->address,
-                 "without TLS only a loopback address is allowed, and TLS towards targets is not "
-                 "available in this version");
+                 "without TLS only a loopback address is allowed; use `mode: verify-full`");
+    if (r->tls.mode == TLS_VERIFY_FULL && r->tls.ca.len == 0)
+        error_at(l, &r->tls.mode, "`verify-full` needs `ca: file:/PATH`");
+    if (r->tls.mode == TLS_DISABLE && r->tls.ca.len > 0)
+        error_at(l, &r->tls.ca, "`ca` belongs to `mode: verify-full` only");
     if (read && address_eq(&r->address, &c->gateway.listen.postgres))
         error_at(l, &r->address, "this is the gateway's own address");
     for (size_t i = 0; i < r->labels.count; i++) {

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "config/load.h"
+#include "config/scalar.h"
 
 static Err read_file(Loader *l, Bytes yaml, Config *ret)
 {
@@ -18,6 +19,11 @@ static Err read_file(Loader *l, Bytes yaml, Config *ret)
     ret->policy.hold_default_ms = ret->gateway.hold_default_ms;
     check_config(l, ret);
     return l->err;
+}
+
+bool gateway_requires_tls(const Gateway *g)
+{
+    return !address_is_loopback(&g->listen.postgres);
 }
 
 Err config_load(Bytes yaml, Arena *arena, Config *ret, Problems *ret_problems)

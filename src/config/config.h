@@ -21,8 +21,13 @@ typedef enum Results { RESULTS_FULL = 0 } Results;
 typedef enum DiskFull { DISK_FULL_REFUSE = 0 } DiskFull;
 
 typedef struct Listen {
-    Address postgres; /* loopback: clients' TLS is not there yet */
+    Address postgres; /* other than loopback only with TLS */
 } Listen;
+
+/* Both references, or both empty: no TLS towards clients. */
+typedef struct ServerTls {
+    Bytes cert, key;
+} ServerTls;
 
 typedef struct Gateway {
     Bytes public_url; /* empty: links are left out of messages */
@@ -32,6 +37,7 @@ typedef struct Gateway {
     uint64_t hold_default_ms;
     uint64_t workers; /* 0: one for each core */
     Sandbox sandbox;
+    ServerTls tls;
 } Gateway;
 
 typedef struct Limits {
@@ -67,6 +73,9 @@ typedef struct Config {
     Recording recording;
     Retention retention;
 } Config;
+
+/* Not on loopback: no client without TLS. */
+bool gateway_requires_tls(const Gateway *g);
 
 /* ERR_MALFORMED: *ret_problems says what; it is set in any case, warnings included. ERR_LIMIT:
  * the file is too large or memory ran out. Everything lives in `arena`; `yaml` may go. */

@@ -15,15 +15,33 @@ static const Field LISTEN_FIELDS[] = {
       .type = FIELD_ADDRESS,
       AT(Listen, postgres),
       .standard = "127.0.0.1:6432",
-      .doc =
-          "Where PostgreSQL clients connect. Loopback only: TLS towards clients is not available "
-          "in this version." },
+      .doc = "Where PostgreSQL clients connect. Other than loopback needs `gateway.tls`, and then "
+             "takes "
+             "no client without TLS." },
     LATER("https", "Console and API over HTTPS."),
     LATER("mysql", "MySQL clients."),
     LATER("ssh", "SSH clients."),
 };
 static const Record LISTEN =
     RECORD(LISTEN_FIELDS, Listen, "gateway.listen", "Addresses to listen on.");
+
+static const Field SERVER_TLS_FIELDS[] = {
+    { .key = "cert",
+      .type = FIELD_TEXT,
+      .required = true,
+      AT(ServerTls, cert),
+      .form = FORM_FILE,
+      .doc = "The certificate and its issuers, PEM, the gateway's own first. Read at the start." },
+    { .key = "key",
+      .type = FIELD_TEXT,
+      .required = true,
+      AT(ServerTls, key),
+      .form = FORM_SECRET,
+      .doc = "Where its private key is: P-256, P-384 or RSA of at least 2048 bits, PEM, not "
+             "encrypted. Only the keeper reads it, at the start; it signs the handshakes." },
+};
+static const Record SERVER_TLS =
+    RECORD(SERVER_TLS_FIELDS, ServerTls, "gateway.tls", "TLS towards clients.");
 
 static const Field GATEWAY_FIELDS[] = {
     { .key = "public_url",
@@ -69,7 +87,11 @@ static const Field GATEWAY_FIELDS[] = {
       .standard = "required",
       .doc = "`required`: do not start without seccomp and Landlock. `auto`: start with what the "
              "kernel has; `status` says loudly what is missing." },
-    LATER("tls", "Certificate and key for clients."),
+    { .key = "tls",
+      .type = FIELD_OBJECT,
+      AT(Gateway, tls),
+      .record = &SERVER_TLS,
+      .doc = "TLS towards clients; none when left out." },
 };
 static const Record GATEWAY = RECORD(GATEWAY_FIELDS, Gateway, "gateway", "The gateway itself.");
 
@@ -243,6 +265,8 @@ const char *text_form_doc(TextForm form)
         return "a role's name, or `local/GROUP`";
     case FORM_SECRET:
         return "a reference: `file:/PATH` or `env:NAME`";
+    case FORM_FILE:
+        return "a file: `file:/PATH`";
     case FORM_ROOT_KEY:
         return "`auto` or `file:/PATH`";
     case FORM_STATE:

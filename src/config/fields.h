@@ -35,6 +35,7 @@ typedef enum TextForm {
     FORM_MEMBER,   /* user:NAME, agent:NAME, service:NAME, group:local/NAME */
     FORM_GROUP,    /* a role's name, or local/NAME */
     FORM_SECRET,   /* file:/PATH or env:NAME */
+    FORM_FILE,     /* file:/PATH: nothing secret */
     FORM_ROOT_KEY, /* auto or file:/PATH */
     FORM_STATE,    /* sqlite:/PATH */
     FORM_PATH,     /* absolute */

@@ -16,7 +16,7 @@ static const Choice TLS_MODES[] = {
     { "disable", TLS_DISABLE, false },
     { "require", 0, true },
     { "verify-ca", 0, true },
-    { "verify-full", 0, true },
+    { "verify-full", TLS_VERIFY_FULL, false },
 };
 static const Choice NEWER[] = { { "refuse", NEWER_REFUSE, false },
                                 { "allow", NEWER_ALLOW, false } };
@@ -65,13 +65,19 @@ static const Record CREDENTIALS = RECORD(CREDENTIAL_FIELDS, Credentials, "resour
 static const Field TLS_FIELDS[] = {
     { .key = "mode",
       .type = FIELD_CHOICE,
-      .required = true,
-      AT(Tls, mode),
+      AT(TargetTls, mode),
       .choices = &TLS_CHOICES,
-      .doc = "`disable` needs a loopback address." },
-    LATER("ca", "Certificate authority of the target."),
+      .standard = "verify-full",
+      .doc = "`verify-full`: the target's certificate is issued by `ca` and is for the host of "
+             "`address`. `disable` needs a loopback address." },
+    { .key = "ca",
+      .type = FIELD_TEXT,
+      AT(TargetTls, ca),
+      .form = FORM_FILE,
+      .doc = "Whose certificates to believe, PEM. `verify-full` needs it. Read at the start." },
 };
-static const Record TLS = RECORD(TLS_FIELDS, Tls, "resources[].tls", "TLS towards the target.");
+static const Record TLS =
+    RECORD(TLS_FIELDS, TargetTls, "resources[].tls", "TLS towards the target.");
 
 static const Field RESOURCE_FIELDS[] = {
     { .key = "name",

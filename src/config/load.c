@@ -397,8 +397,7 @@ static void read_value(Loader *l, Slot *s, const Node *node)
         return;
     }
     s->place = node->place;
-    if (f->type != FIELD_OBJECT)
-        note(l, s->base + f->offset, node->place);
+    note(l, s->base + f->offset, node->place); /* an object's, until its first member has one */
     if (field_is_list(f->type)) {
         read_list(l, s, node);
         return;

@@ -21,6 +21,8 @@ static const char *form_pattern(TextForm form)
         return "^(local/)?[A-Za-z0-9_-][A-Za-z0-9_.-]{0,62}$";
     case FORM_SECRET:
         return "^(file:/|env:).+$";
+    case FORM_FILE:
+        return "^file:/.+$";
     case FORM_ROOT_KEY:
         return "^(auto|file:/.+)$";
     case FORM_STATE:

@@ -205,6 +205,15 @@ static const char *secret_wrong(Bytes text, bool env)
                : "must be a reference, never the key itself: `auto` or `file:/PATH`";
 }
 
+static const char *file_wrong(Bytes text)
+{
+    const Bytes prefix = LIT("file:");
+
+    return text_starts(text, prefix) && path_wrong(bytes_from(text, prefix.len)) == NULL
+               ? NULL
+               : "must name a file by its absolute path: `file:/PATH`";
+}
+
 static const char *state_wrong(Bytes text)
 {
     if (text_starts(text, LIT("postgres:")) || text_starts(text, LIT("postgresql:")))
@@ -255,6 +264,8 @@ const char *text_form_wrong(TextForm form, Bytes text)
         return group_wrong(text);
     case FORM_SECRET:
         return secret_wrong(text, true);
+    case FORM_FILE:
+        return file_wrong(text);
     case FORM_ROOT_KEY:
         return text_eq(text, LIT("auto")) ? NULL : secret_wrong(text, false);
     case FORM_STATE:

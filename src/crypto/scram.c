@@ -267,6 +267,17 @@ Err scram_binding_check(const ScramClientFinal *f, Bytes gs2_header, Bytes data)
     return secret_eq(buf_view(&expected), f->binding) ? OK : ERR_REFUSED;
 }
 
+bool scram_binding_holds(Bytes without_proof, Bytes gs2_header, Bytes data)
+{
+    CLEANUP(buf_done) Buf expected = { 0 };
+
+    buf_init(&expected, SCRAM_BINDING_MAX * 2);
+    return buf_append(&expected, LIT("c=")) == OK &&
+           write_binding(gs2_header, data, &expected) == OK && buf_byte(&expected, ',') == OK &&
+           without_proof.len > buf_len(&expected) &&
+           secret_eq(buf_view(&expected), bytes_upto(without_proof, buf_len(&expected)));
+}
+
 bool scram_proof_holds(const ScramVerifier *v, const ScramExchange *e, const Hash *proof)
 {
     const Hash signature = sign_exchange(&v->stored_key, e);

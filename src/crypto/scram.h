@@ -81,6 +81,8 @@ Err scram_server_first_write(const ScramServerFirst *s, Buf *out) MUST_CHECK;
 Err scram_client_final_parse(Bytes message, ScramClientFinal *ret) MUST_CHECK;
 /* `data` is the certificate's hash for SCRAM_BOUND, else empty. ERR_REFUSED when c= differs. */
 Err scram_binding_check(const ScramClientFinal *f, Bytes gs2_header, Bytes data) MUST_CHECK;
+/* The same of the message up to ",p=". */
+bool scram_binding_holds(Bytes without_proof, Bytes gs2_header, Bytes data);
 /* Constant time in the proof; several verifiers of one salt may be tried in turn. */
 bool scram_proof_holds(const ScramVerifier *v, const ScramExchange *e, const Hash *proof);
 Err scram_server_final_write(const ScramVerifier *v, const ScramExchange *e, Buf *out) MUST_CHECK;

@@ -9,6 +9,19 @@ enum { NUMBERS_MAX = 4096 };
 
 /* --- status ------------------------------------------------------------------------------- */
 
+static void put_tls(Json *j, const Keeper *k)
+{
+    const Handshakes *h = &k->handshakes;
+
+    if (h->key == NULL)
+        return;
+    json_write_object(j, "tls");
+    json_write_u64(j, "not_after_ns", h->certificate.not_after_s * 1000000000);
+    json_write_i64(j, "days_left", handshakes_days_left(h, k->now.unix_ns));
+    json_write_bool(j, "channel_binding", h->certificate.binding_len > 0);
+    json_write_object_end(j);
+}
+
 static Err put_status(AdminRun *run, Bytes processes)
 {
     Keeper *k = run->keeper;
@@ -32,6 +45,7 @@ static Err put_status(AdminRun *run, Bytes processes)
     json_write_string(&j, "origin", buf_view(&k->ledger.origin));
     json_write_u64(&j, "size", k->ledger.signed_size);
     json_write_object_end(&j);
+    put_tls(&j, k);
     json_write_string(&j, "sandbox_wanted",
                       k->config.gateway.sandbox == SANDBOX_REQUIRED ? LIT("required")
                                                                     : LIT("auto"));

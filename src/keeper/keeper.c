@@ -160,6 +160,7 @@ void keeper_close(Keeper *k)
     ledger_done(&k->ledger);
     signins_done(&k->signins);
     salted_cache_done(&k->salted);
+    handshakes_done(&k->handshakes);
     keys_done(&k->keys);
     store_close(k->store);
     buf_done(&k->policy_text);

@@ -3,6 +3,7 @@
 
 #include "base/encode.h"
 #include "base/text.h"
+#include "config/public_files.h"
 #include "crypto/warm.h"
 #include "keeper/questions.h"
 #include "keeper/recovery.h"
@@ -186,11 +187,12 @@ static void on_term(uv_signal_t *handle, int number)
 
 static Err open_from_descriptor(Keeper *k, const char *writer_hex)
 {
-    CLEANUP(buf_done) Buf yaml = { 0 };
+    CLEANUP(buf_done) Buf yaml = { 0 }, files = { 0 };
     CLEANUP(buf_done) Buf writer = { 0 };
     Id id;
 
     buf_init(&yaml, CONFIG_BYTES_MAX);
+    buf_init(&files, PUBLIC_FILES_MAX);
     buf_init(&writer, sizeof id.bytes);
     TRY(hex_decode(text_of(writer_hex), &writer));
     if (buf_len(&writer) != sizeof id.bytes)
@@ -198,7 +200,9 @@ static Err open_from_descriptor(Keeper *k, const char *writer_hex)
     memcpy(id.bytes, buf_view(&writer).ptr, sizeof id.bytes);
     TRY(file_read_whole(CHILD_CONFIG_FD, &yaml));
     TRY(crypto_warm());
+    TRY(file_read_whole(CHILD_FILES_FD, &files));
     TRY(keeper_open(k, buf_view(&yaml), &id));
+    TRY(handshakes_open(k, buf_view(&files)));
     return room_shut_files(k);
 }
 

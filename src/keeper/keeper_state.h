@@ -8,6 +8,7 @@
 #include "config/config.h"
 #include "keeper/administrators.h"
 #include "keeper/diary.h"
+#include "keeper/handshake.h"
 #include "keeper/signin.h"
 #include "keeper/upstream.h"
 #include "model/ask.h"
@@ -26,8 +27,9 @@ typedef struct KeeperPeer {
     uint32_t slot, pid;
     Id writer;
     Channel *channel; /* NULL: it broke the rules */
-    bool gone;        /* the process has ended */
-    bool drained;     /* and nothing of what it said is left unread */
+    SignAllowance signs;
+    bool gone;    /* the process has ended */
+    bool drained; /* and nothing of what it said is left unread */
 } KeeperPeer;
 
 typedef struct Keeper {
@@ -48,6 +50,7 @@ typedef struct Keeper {
     KeeperPeer *peers;
     Signins signins;
     SaltedCache salted;
+    Handshakes handshakes;
     Administrators administrators;
     SandboxState sandbox;
     uv_work_t first_work; /* starts the threads of the pool */

@@ -102,6 +102,12 @@ static Err on_upstream_prove(KeeperPeer *p, const ChannelMessage *m, Arena *a)
     return upstream_prove(p, m->id, m->body);
 }
 
+static Err on_tls_sign(KeeperPeer *p, const ChannelMessage *m, Arena *a)
+{
+    (void)a;
+    return handshake_sign(p, m->id, m->body);
+}
+
 static Err on_pseudonym_key(KeeperPeer *p, const ChannelMessage *m, Arena *a)
 {
     Keeper *k = p->keeper;
@@ -164,6 +170,7 @@ static const struct {
     { ASK_SESSION_END, on_session_end },
     { ASK_SESSION_ALIVE, on_session_alive },
     { ASK_UPSTREAM_PROVE, on_upstream_prove },
+    { ASK_TLS_SIGN, on_tls_sign },
     { ASK_PSEUDONYM_KEY, on_pseudonym_key },
     { ASK_HOLD, on_hold },
     { ASK_HOLD_WITHDRAW, on_hold_withdraw },

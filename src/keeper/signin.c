@@ -195,6 +195,22 @@ static void try_nobody(const Keeper *k, Bytes user, Trial *t)
     t->held = scram_proof_holds(&fake, t->exchange, &t->proof) && false;
 }
 
+/* What the client took for the end of its road is our own certificate (RFC 5802 §6). "y": it knows
+ * of channel binding and was offered none, which over TLS somebody must have hidden from it. */
+static bool is_bound_rightly(const Keeper *k, const SigninProve *ask)
+{
+    const TlsCertificate *c = &k->handshakes.certificate;
+    const bool bound = text_starts(ask->gs2_header, LIT("p="));
+    const bool has_binding = k->handshakes.key != NULL && c->binding_len > 0;
+    const Bytes binding = { c->binding, bound ? c->binding_len : 0 };
+
+    if (bound && (!has_binding || ask->tls == 0))
+        return false;
+    if (has_binding && ask->tls != 0 && text_starts(ask->gs2_header, LIT("y")))
+        return false;
+    return scram_binding_holds(ask->client_final_without_proof, ask->gs2_header, binding);
+}
+
 static Err record_attempt(Keeper *k, const Signin *n, const char *outcome, bool wait)
 {
     CLEANUP(buf_done) Buf payload = { 0 };
@@ -205,7 +221,7 @@ static Err record_attempt(Keeper *k, const Signin *n, const char *outcome, bool 
     json_write_string(&j, "user", n->user);
     json_write_string(&j, "resource", n->resource);
     json_write_string(&j, "peer", n->peer);
-    json_write_string(&j, "method", LIT("scram-sha-256"));
+    json_write_string(&j, "method", n->plus ? LIT("scram-sha-256-plus") : LIT("scram-sha-256"));
     json_write_string(&j, "outcome", text_of(outcome));
     json_write_object_end(&j);
     TRY(json_write_end(&j));
@@ -327,7 +343,8 @@ static Err judge(Keeper *k, const Signin *n, const SigninProve *ask, Arena *a,
     TRY(store_verifier_each(k->store, n->user, try_verifier, &trial));
     if (trial.tried == 0)
         try_nobody(k, n->user, &trial);
-    if (known != OK || !trial.held || signin_is_limited(k, n->user, n->peer)) {
+    if (known != OK || !trial.held || !is_bound_rightly(k, ask) ||
+        signin_is_limited(k, n->user, n->peer)) {
         signin_count_failure(k, n->user, n->peer);
         return record_attempt(k, n, "failure", false);
     }
@@ -353,6 +370,7 @@ Err signin_prove(Keeper *k, const Id *writer, const SigninProve *ask, Arena *a,
 
     if (n == NULL)
         return OK; /* too late, or never begun: no */
+    n->plus = text_starts(ask->gs2_header, LIT("p="));
     const Err err = judge(k, n, ask, a, ret);
     forget(n);
     if (err == OK)

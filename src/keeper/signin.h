@@ -21,6 +21,7 @@ enum {
 typedef struct Signin {
     Id session, writer;
     uint64_t begun_mono_ns;
+    bool plus;   /* its proof is bound to our certificate */
     Arena arena; /* of the texts */
     Bytes user, resource, peer, client_first_bare, server_first;
 } Signin;

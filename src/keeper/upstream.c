@@ -83,7 +83,7 @@ static Err make_answer(Proving *p, Buf *final, UpstreamProveAnswer *ret)
 {
     Bytes begun;
 
-    TRY(scram_client_final_begin(p->ask.gs2_header, (Bytes){ 0 }, p->first.nonce, final));
+    TRY(scram_client_final_begin(p->ask.gs2_header, p->ask.binding, p->first.nonce, final));
     TRY(arena_copy(&p->arena, buf_view(final), &begun));
     const ScramExchange exchange = { p->ask.client_first_bare, p->ask.server_first, begun };
     TRY(scram_client_final_end(&p->salted.salted, &exchange, final));
@@ -152,7 +152,18 @@ static Err copy_ask(Proving *p, const UpstreamProve *ask)
     p->ask = *ask;
     TRY(arena_copy(&p->arena, ask->client_first_bare, &p->ask.client_first_bare));
     TRY(arena_copy(&p->arena, ask->server_first, &p->ask.server_first));
+    TRY(arena_copy(&p->arena, ask->binding, &p->ask.binding));
     return arena_copy(&p->arena, ask->gs2_header, &p->ask.gs2_header);
+}
+
+/* Bound to a certificate over TLS, or to nothing: never anything else that a worker may think of.
+ */
+static bool is_binding(const UpstreamProve *ask)
+{
+    if (text_eq(ask->gs2_header, LIT("p=tls-server-end-point,,")))
+        return ask->binding.len >= HASH_BYTES && ask->binding.len <= 2 * HASH_BYTES;
+    return ask->binding.len == 0 &&
+           (text_eq(ask->gs2_header, LIT("n,,")) || text_eq(ask->gs2_header, LIT("y,,")));
 }
 
 /* A worker proves for its own schema connection, or for a session that signed in through it to
@@ -163,7 +174,7 @@ static Err check_session(KeeperPeer *peer, const UpstreamProve *ask)
     Keeper *k = peer->keeper;
     StoreSession session;
 
-    if (ask->resource >= k->config.policy.resources.count)
+    if (ask->resource >= k->config.policy.resources.count || !is_binding(ask))
         return ERR_MALFORMED;
     if (id_is_zero(&ask->session))
         return OK;

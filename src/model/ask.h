@@ -51,6 +51,8 @@ typedef enum Party {
     X(SESSION_ALIVE, 31, WORKER, KEEPER, false)                                                    \
     /* keeper → worker: how would this text be ruled on for this identity? Nothing runs. */      \
     X(EXPLAIN, 32, KEEPER, WORKER, true)                                                           \
+    /* worker → keeper: a signature for a TLS handshake, please. */                              \
+    X(TLS_SIGN, 33, WORKER, KEEPER, true)                                                          \
     /* console → keeper: one call on the admin socket; the client's descriptor is attached. */   \
     X(ADMIN, 40, CONSOLE, KEEPER, false)                                                           \
     X(ADMIN_PART, 41, KEEPER, CONSOLE, false)                                                      \
@@ -107,6 +109,8 @@ bool ask_allowed(uint16_t kind, Party from, Party to, bool is_question);
     F(ID, session)                                                                                 \
     F(BYTES, client_final_without_proof)                                                           \
     F(KEY, proof)                                                                                  \
+    F(BYTES, gs2_header)  /* what the client said of channel binding */                            \
+    F(U8, tls)            /* 1: it came over TLS */                                                \
     F(BYTES, application) /* application_name */                                                   \
     F(BYTES, purpose)
 #define SIGNIN_PROVE_ANSWER_FIELDS(F)                                                              \
@@ -136,11 +140,16 @@ bool ask_allowed(uint16_t kind, Party from, Party to, bool is_question);
     F(U32, resource)                                                                               \
     F(BYTES, client_first_bare)                                                                    \
     F(BYTES, server_first)                                                                         \
-    F(BYTES, gs2_header)
+    F(BYTES, gs2_header)                                                                           \
+    F(BYTES, binding) /* hash of the server's certificate; empty: not bound */
 #define UPSTREAM_PROVE_ANSWER_FIELDS(F)                                                            \
     F(U8, ok)                                                                                      \
     F(BYTES, client_final)                                                                         \
     F(KEY, server_signature) /* what the server must show */
+#define TLS_SIGN_FIELDS(F)                                                                         \
+    F(U8, scheme) /* TlsScheme */                                                                  \
+    F(BYTES, data)
+#define TLS_SIGN_ANSWER_FIELDS(F) F(BYTES, signature) /* empty: no */
 #define PSEUDONYM_KEY_FIELDS(F)                                                                    \
     F(ID, session)                                                                                 \
     F(U32, resource)                                                                               \
@@ -241,6 +250,8 @@ typedef enum HoldState {
     X(SessionAlive, session_alive, SESSION_ALIVE_FIELDS)                                           \
     X(UpstreamProve, upstream_prove, UPSTREAM_PROVE_FIELDS)                                        \
     X(UpstreamProveAnswer, upstream_prove_answer, UPSTREAM_PROVE_ANSWER_FIELDS)                    \
+    X(TlsSign, tls_sign, TLS_SIGN_FIELDS)                                                          \
+    X(TlsSignAnswer, tls_sign_answer, TLS_SIGN_ANSWER_FIELDS)                                      \
     X(PseudonymKey, pseudonym_key, PSEUDONYM_KEY_FIELDS)                                           \
     X(PseudonymKeyAnswer, pseudonym_key_answer, PSEUDONYM_KEY_ANSWER_FIELDS)                       \
     X(HoldAsk, hold_ask, HOLD_FIELDS)                                                              \

@@ -40,7 +40,7 @@ typedef struct Address {
 } Address;
 
 typedef enum ResourceType { RESOURCE_POSTGRES = 1 } ResourceType;
-typedef enum TlsMode { TLS_DISABLE = 1 } TlsMode;
+typedef enum TlsMode { TLS_DISABLE = 1, TLS_VERIFY_FULL } TlsMode;
 typedef enum NewerServer { NEWER_REFUSE = 0, NEWER_ALLOW } NewerServer;
 
 /* `password` is a reference ("file:/etc/chaperone/ehr", "env:EHR"), never the secret. */
@@ -48,9 +48,11 @@ typedef struct Credentials {
     Bytes user, password;
 } Credentials;
 
-typedef struct Tls {
+/* `ca` is a reference to a public file ("file:/etc/chaperone/ehr-ca.pem"). */
+typedef struct TargetTls {
     TlsMode mode;
-} Tls;
+    Bytes ca;
+} TargetTls;
 
 typedef struct Resource {
     Bytes name;
@@ -58,7 +60,7 @@ typedef struct Resource {
     Address address;
     Bytes database; /* empty: the resource's name */
     Credentials credentials;
-    Tls tls;
+    TargetTls tls;
     Labels labels;
     NewerServer server_newer_than_grammar;
 } Resource;

@@ -30,6 +30,9 @@ Err payload_session_start(const SessionStartNote *n, Buf *out)
     json_write_string(&j, "purpose", n->purpose);
     json_write_string(&j, "policy_hash", n->policy_hash_hex);
     json_write_string(&j, "target_version", n->target_version);
+    json_write_string(&j, "tls_version", n->tls_version);
+    json_write_string(&j, "tls_cipher", n->tls_cipher);
+    json_write_bool(&j, "tls_bound", n->tls_bound);
     json_write_object_end(&j);
     return json_write_end(&j);
 }
@@ -146,13 +149,15 @@ Err payload_receipts_end(Buf *out)
     return buf_byte(out, ']');
 }
 
-Err payload_session_end(Bytes reason, uint64_t statements, Buf *out)
+Err payload_session_end(const SessionEndNote *n, Buf *out)
 {
     Json j = json_write_begin(out);
 
     json_write_object(&j, NULL);
-    json_write_string(&j, "reason", reason);
-    json_write_u64(&j, "statements", statements);
+    json_write_string(&j, "reason", n->reason);
+    json_write_u64(&j, "statements", n->statements);
+    json_write_string(&j, "target_tls_version", n->target_tls_version);
+    json_write_string(&j, "target_tls_cipher", n->target_tls_cipher);
     json_write_object_end(&j);
     return json_write_end(&j);
 }

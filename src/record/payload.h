@@ -17,7 +17,15 @@ enum { CHUNK_COMPRESS_FROM = 4096 };
 typedef struct SessionStartNote {
     const Identity *who;
     Bytes resource, role, peer, application, purpose, policy_hash_hex, target_version;
+    Bytes tls_version, tls_cipher; /* towards the client; empty: plain */
+    bool tls_bound;                /* the client's proof is bound to our certificate */
 } SessionStartNote;
+
+typedef struct SessionEndNote {
+    Bytes reason;
+    uint64_t statements;
+    Bytes target_tls_version, target_tls_cipher; /* towards the target; empty: plain, or never */
+} SessionEndNote;
 
 typedef struct CommandNote {
     const Command *command;
@@ -33,7 +41,7 @@ Err payload_command(const CommandNote *note, Buf *out) MUST_CHECK;
 /* A JSON array of receipts: begun by the first, ended by payload_receipts_end(). */
 Err payload_receipt(const Receipt *receipt, Buf *out) MUST_CHECK;
 Err payload_receipts_end(Buf *out) MUST_CHECK;
-Err payload_session_end(Bytes reason, uint64_t statements, Buf *out) MUST_CHECK;
+Err payload_session_end(const SessionEndNote *note, Buf *out) MUST_CHECK;
 /* JSON array of bound values: {"text":…} or {"hex":…,"type":…} or null. */
 Err payload_values(const Command *command, Buf *out) MUST_CHECK;
 /* At most LIMIT_RECORD bytes go in. */

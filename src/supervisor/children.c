@@ -197,7 +197,7 @@ static Err spawn(Supervisor *s, Child *c, int keeper_fd)
     const ChildSpec spec = {
         .role = NAMES[c->kind],
         .arguments = { slot, writer },
-        .fds = { pair[1], s->config_fd, keeper_fd, c->listen_fd },
+        .fds = { pair[1], s->config_fd, keeper_fd, c->listen_fd, s->files_fd },
         .stderr_fd = log_fd,
         .uid = s->uids[c->kind],
         .binary_fd = s->binary_fd,

@@ -44,7 +44,7 @@ typedef struct Dial {
 typedef struct Supervisor {
     Arena arena;
     Config config;
-    int config_fd, binary_fd;
+    int config_fd, files_fd, binary_fd;
     uid_t uids[CHILD_KINDS]; /* 0: as we are */
     uv_loop_t loop;
     uv_signal_t on_child, on_term, on_int;

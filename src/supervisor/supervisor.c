@@ -1,7 +1,7 @@
 #include "supervisor/supervisor.h"
 
 #include "base/text.h"
-#include "config/config.h"
+#include "config/public_files.h"
 #include "supervisor/children.h"
 #include "sys/entropy.h"
 #include "sys/file.h"
@@ -38,6 +38,25 @@ static bool load(Supervisor *s, const char *path)
     if (err != OK)
         return false;
     if (memfd_sealed("chaperone.yaml", buf_view(&yaml), &s->config_fd) != OK) {
+        (void)fprintf(stderr, "chaperone: memfd: %s\n", strerror(errno));
+        return false;
+    }
+    return true;
+}
+
+static bool read_public_files(Supervisor *s)
+{
+    CLEANUP(buf_done) Buf packed = { 0 };
+    const char *path;
+
+    buf_init(&packed, PUBLIC_FILES_MAX);
+    const Err err = public_files_read(&s->config, &s->arena, &packed, &path);
+    if (err != OK) {
+        (void)fprintf(stderr, "chaperone: cannot read %s: %s\n", path,
+                      err == ERR_IO ? strerror(errno) : "it is too large");
+        return false;
+    }
+    if (memfd_sealed("certificates", buf_view(&packed), &s->files_fd) != OK) {
         (void)fprintf(stderr, "chaperone: memfd: %s\n", strerror(errno));
         return false;
     }
@@ -171,8 +190,8 @@ int supervisor_serve(const char *config_path)
 
     log_begin("supervisor");
     (void)signal(SIGPIPE, SIG_IGN);
-    s = (Supervisor){ .config_fd = -1, .console = { .listen_fd = -1 } };
-    if (!load(&s, config_path))
+    s = (Supervisor){ .config_fd = -1, .files_fd = -1, .console = { .listen_fd = -1 } };
+    if (!load(&s, config_path) || !read_public_files(&s))
         return EXIT_USAGE;
     count_workers(&s);
     choose_uids(&s);

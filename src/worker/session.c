@@ -6,16 +6,14 @@
 #include "record/payload.h"
 #include "sys/log.h"
 #include "sys/net.h"
+#include "worker/leg.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 enum {
-    READ_BYTES = 64 << 10, /* at most this much of one side in one turn */
-    OUT_SOFT = 512 << 10,  /* stop reading one side while so much waits for the other */
+    OUT_SOFT = 512 << 10, /* stop reading one side while so much waits for the other */
     OUT_MAX = 4 << 20,
     SESSION_ARENA = 32 << 20,
     SIGNIN_MS = 15000,
@@ -43,19 +41,16 @@ Session *session_by_id(Worker *w, const Id *id)
 
 /* --- reading ------------------------------------------------------------------------------- */
 
-/* OK: some bytes, or none yet. ERR_IO: the other side is gone. */
-static Err read_some(int fd, Buf *in)
+static void read_client(Session *s)
 {
-    uint8_t *room;
-    size_t size;
+    if (leg_read(s->client_fd, s->client_tls, &s->gate.wire.from_client) != OK)
+        s->client_gone = true;
+}
 
-    TRY(buf_room(in, in->max - buf_len(in) < READ_BYTES ? 1 : READ_BYTES, &room, &size));
-    const ssize_t n = recv(fd, room, size < READ_BYTES ? size : READ_BYTES, MSG_DONTWAIT);
-    if (n > 0) {
-        buf_filled(in, (size_t)n);
-        return OK;
-    }
-    return n < 0 && (errno == EAGAIN || errno == EINTR) ? OK : ERR_IO;
+static void read_server(Session *s)
+{
+    if (leg_read(s->server_fd, s->server_tls, &s->gate.wire.from_server) != OK)
+        s->server_gone = true;
 }
 
 static void on_client(uv_poll_t *poll, int status, int events)
@@ -66,9 +61,11 @@ static void on_client(uv_poll_t *poll, int status, int events)
         return;
     if (status != 0 || ((events & UV_DISCONNECT) != 0 && (events & UV_READABLE) == 0))
         s->client_gone = true;
-    if ((events & UV_READABLE) != 0 && read_some(s->client_fd, &s->gate.wire.from_client) != OK)
-        s->client_gone = true;
     session_mark(s);
+    if (s->phase == SESSION_SHAKING || ((events & UV_READABLE) != 0 && secure_begin_direct(s)))
+        return; /* the handshake reads for itself */
+    if ((events & UV_READABLE) != 0 || leg_events(s->client_tls, 0) != 0)
+        read_client(s);
 }
 
 static void on_server(uv_poll_t *poll, int status, int events)
@@ -79,13 +76,19 @@ static void on_server(uv_poll_t *poll, int status, int events)
         return;
     if (status != 0)
         s->server_gone = true;
-    if ((events & (UV_READABLE | UV_DISCONNECT)) != 0 &&
-        read_some(s->server_fd, &s->gate.wire.from_server) != OK)
-        s->server_gone = true;
     session_mark(s);
+    if ((events & (UV_READABLE | UV_DISCONNECT)) != 0 || leg_events(s->server_tls, 0) != 0)
+        read_server(s);
 }
 
 /* --- watching ------------------------------------------------------------------------------- */
+
+static int handshake_wants(const Tls *tls)
+{
+    const TlsEvents e = tls_events(tls);
+
+    return (e.readable ? UV_READABLE : 0) | (e.writable ? UV_WRITABLE : 0);
+}
 
 static int client_wants(const Session *s)
 {
@@ -95,6 +98,8 @@ static int client_wants(const Session *s)
 
     if (s->client_gone)
         return 0;
+    if (s->phase == SESSION_SHAKING && s->client_tls != NULL)
+        return events | handshake_wants(s->client_tls);
     if (s->gate.written > 0 && !blocked)
         events |= UV_WRITABLE;
     if (s->phase == SESSION_ENDING || buf_len(&wire->to_server) > OUT_SOFT || blocked)
@@ -130,10 +135,28 @@ static void watch(uv_poll_t *poll, int *current, int wanted, uv_poll_cb fn)
         (void)uv_poll_start(poll, wanted, fn);
 }
 
+static bool may_take(int wanted, const Tls *tls)
+{
+    return (wanted & UV_READABLE) != 0 && leg_has_pending(tls);
+}
+
 void session_watch(Session *s)
 {
-    watch(s->client_poll, &s->client_events, client_wants(s), on_client);
-    watch(s->server_poll, &s->server_events, server_wants(s), on_server);
+    const int client = client_wants(s), server = server_wants(s);
+
+    if (may_take(client, s->client_tls) || may_take(server, s->server_tls))
+        session_mark(s); /* poll() does not know of it */
+    watch(s->client_poll, &s->client_events, leg_events(s->client_tls, client), on_client);
+    watch(s->server_poll, &s->server_events, leg_events(s->server_tls, server), on_server);
+}
+
+/* What TLS has read from a socket already. */
+static void take_pending(Session *s)
+{
+    if (may_take(client_wants(s), s->client_tls))
+        read_client(s);
+    if (may_take(server_wants(s), s->server_tls))
+        read_server(s);
 }
 
 static void free_handle(uv_handle_t *handle)
@@ -177,22 +200,6 @@ void session_attach_server(Session *s, int fd)
 
 /* --- sending -------------------------------------------------------------------------------- */
 
-static bool send_some(int fd, Bytes out, size_t *ret_sent)
-{
-    *ret_sent = 0;
-    while (out.len > 0) {
-        const ssize_t n = send(fd, out.ptr, out.len, MSG_NOSIGNAL | MSG_DONTWAIT);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return errno == EAGAIN;
-        *ret_sent += (size_t)n;
-        out = bytes_from(out, (size_t)n);
-    }
-    return true;
-}
-
 /* Every byte towards the client is in the record before it is here: gate.written says so. */
 void session_flush(Session *s)
 {
@@ -206,16 +213,19 @@ void session_flush(Session *s)
     }
     if (s->server_fd >= 0 && buf_len(&wire->to_server) > 0) {
         s->server_gone =
-            !send_some(s->server_fd, buf_view(&wire->to_server), &sent) || s->server_gone;
+            !leg_write(s->server_fd, s->server_tls, buf_view(&wire->to_server), &sent) ||
+            s->server_gone;
         buf_consume(&wire->to_server, sent);
     }
     if (s->client_fd >= 0 && s->gate.written > 0) {
         const Bytes out = bytes_upto(buf_view(&wire->to_client), s->gate.written);
 
-        s->client_gone = !send_some(s->client_fd, out, &sent) || s->client_gone;
+        s->client_gone = !leg_write(s->client_fd, s->client_tls, out, &sent) || s->client_gone;
         gate_client_took(&s->gate, sent);
         s->out_flushed = s->gate.written;
     }
+    if (s->phase == SESSION_SHAKING && s->client_tls == NULL && buf_len(&wire->to_client) == 0)
+        secure_begin(s);
     if (s->phase == SESSION_ENDING && (buf_len(&wire->to_client) == 0 || s->client_gone))
         s->phase = SESSION_DEAD;
 }
@@ -242,6 +252,11 @@ void session_farewell(Session *s, const Fault *fault)
 
     if (s->phase == SESSION_ENDING || s->phase == SESSION_DEAD)
         return;
+    if (s->phase == SESSION_SHAKING) { /* half way into TLS nothing can be said */
+        s->phase = SESSION_DEAD;
+        session_mark(s);
+        return;
+    }
     Fault last = *fault;
     if (pg_fault(&s->gate.wire.to_client, &last, shown) != OK)
         s->client_gone = true;
@@ -255,11 +270,18 @@ static void write_end(Session *s)
 {
     CLEANUP(buf_done) Buf payload = { 0 };
     SegmentRecord record = { .leaf = { .type = LEAF_SESSION_END } };
+    const Tls *tls = s->server_tls;
+    const SessionEndNote note = {
+        .reason = text_of(s->end_reason),
+        .statements = s->statements,
+        .target_tls_version = text_of(tls != NULL ? tls_version(tls) : NULL),
+        .target_tls_cipher = text_of(tls != NULL ? tls_cipher(tls) : NULL),
+    };
 
     if (!s->recorded)
         return;
     buf_init(&payload, LIMIT_RECORD);
-    if (payload_session_end(text_of(s->end_reason), s->statements, &payload) != OK)
+    if (payload_session_end(&note, &payload) != OK)
         return;
     record.payload = buf_view(&payload);
     record.key = &s->audit;
@@ -299,6 +321,8 @@ void session_free(Session *s)
     channel_forget(w->keeper, s);
     channel_forget(w->supervisor, s);
     parse_forget(s);
+    tls_free(s->client_tls);
+    tls_free(s->server_tls);
     poll_end(&s->client_poll, &s->client_fd);
     poll_end(&s->server_poll, &s->server_fd);
     pg_done(&s->pg);
@@ -370,10 +394,14 @@ static void step_open(Session *s)
 
 void session_step(Session *s)
 {
+    take_pending(s);
     switch (s->phase) {
     case SESSION_SIGNIN:
     case SESSION_UPSTREAM:
         signin_step(s);
+        break;
+    case SESSION_SHAKING:
+        secure_step(s);
         break;
     case SESSION_OPEN:
         step_open(s);
@@ -427,12 +455,15 @@ void session_accept(Worker *w, int fd, const char *peer)
     (void)snprintf(s->peer, sizeof s->peer, "%s", peer);
     arena_init(&s->arena, SESSION_ARENA);
     arena_init(&s->held_words, 16 << 10);
-    buf_init(&s->gate.wire.from_client, LIMIT_CLIENT_MESSAGE + READ_BYTES);
+    buf_init(&s->gate.wire.from_client, LIMIT_CLIENT_MESSAGE + LEG_READ_BYTES);
     buf_init(&s->gate.wire.to_server, LIMIT_CLIENT_MESSAGE + OUT_MAX);
-    buf_init(&s->gate.wire.from_server, LIMIT_ROW + READ_BYTES + 16);
+    buf_init(&s->gate.wire.from_server, LIMIT_ROW + LEG_READ_BYTES + 16);
     buf_init(&s->gate.wire.to_client, OUT_MAX + 2 * LIMIT_ROW);
     buf_init(&s->receipts, LIMIT_RECORD);
     pg_signin_init(&s->signin, &s->arena);
+    s->signin.tls = w->tls == NULL                             ? PG_TLS_NONE
+                    : gateway_requires_tls(&w->config.gateway) ? PG_TLS_REQUIRED
+                                                               : PG_TLS_OFFERED;
     s->deadline_ms = now_ms(w) + SIGNIN_MS;
     s->client_poll = poll_new(s, fd);
     if (w->sessions != NULL)

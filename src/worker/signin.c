@@ -320,6 +320,9 @@ Err session_write_start(Session *s)
         .application = setting_named(&s->signin.startup, "application_name", false),
         .purpose = buf_view(&s->ruler.purpose),
         .policy_hash_hex = s->worker->policy_hash_hex,
+        .tls_version = text_of(s->client_tls != NULL ? tls_version(s->client_tls) : NULL),
+        .tls_cipher = text_of(s->client_tls != NULL ? tls_cipher(s->client_tls) : NULL),
+        .tls_bound = s->signin.bound,
     };
     SegmentRecord record = { .leaf = { .type = LEAF_SESSION_START }, .key = &s->audit };
 
@@ -419,6 +422,8 @@ static Err ask_prove(Session *s)
     SigninProve ask = {
         .session = s->id,
         .client_final_without_proof = s->signin.client_final_without_proof,
+        .gs2_header = s->signin.gs2_header,
+        .tls = s->client_tls != NULL,
         .application = setting_named(&s->signin.startup, "application_name", false),
         .purpose = setting_named(&s->signin.startup, "purpose", true),
     };
@@ -453,6 +458,8 @@ static void client_step(Session *s)
         err = ask_prove(s);
     else if (err == OK && order == SIGNIN_CANCEL)
         cancel(s);
+    else if (err == OK && order == SIGNIN_TLS)
+        s->phase = SESSION_SHAKING; /* once `S` has left: session_flush() */
     if (err != OK)
         session_farewell(s, &fault);
 }

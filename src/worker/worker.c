@@ -2,6 +2,7 @@
 
 #include "base/encode.h"
 #include "base/text.h"
+#include "config/public_files.h"
 #include "crypto/warm.h"
 #include "sys/child.h"
 #include "sys/entropy.h"
@@ -125,7 +126,7 @@ static size_t signing_in(const Worker *w)
     size_t count = 0;
 
     for (const Session *s = w->sessions; s != NULL; s = s->next)
-        count += s->phase == SESSION_SIGNIN;
+        count += s->phase == SESSION_SIGNIN || s->phase == SESSION_SHAKING;
     return count;
 }
 
@@ -159,7 +160,7 @@ static void check_deadlines(Worker *w)
         if (s->deadline_ms == 0 || now_ms(w) < s->deadline_ms)
             continue;
         session_mark(s);
-        if (s->phase == SESSION_ENDING || s->phase == SESSION_SIGNIN)
+        if (s->phase == SESSION_ENDING || s->phase == SESSION_SIGNIN || s->phase == SESSION_SHAKING)
             s->phase = SESSION_DEAD;
         else
             session_farewell(s, &(Fault){ .code = CHP_5101,
@@ -272,10 +273,29 @@ static Err start(Worker *w)
     return link_begin(w);
 }
 
+/* Certificates were read by the supervisor: a worker has no files. */
+static Err load_certificates(Worker *w)
+{
+    CLEANUP(buf_done) Buf files = { 0 };
+    const Bytes cert = w->config.gateway.tls.cert;
+    const char *why;
+
+    buf_init(&files, PUBLIC_FILES_MAX);
+    TRY(file_read_whole(CHILD_FILES_FD, &files));
+    TRY(tls_warm());
+    if (cert.len == 0)
+        return OK;
+    const Err err = tls_server_new(public_file(buf_view(&files), cert), &w->tls, &why);
+    if (err != OK)
+        log_line(LOG_ERROR, "tls", "%.*s: %s", SHOW(cert), why);
+    return err;
+}
+
 /* Landlock before the first thread, seccomp after the last. */
 static Err serve(Worker *w)
 {
     TRY(crypto_warm());
+    TRY(load_certificates(w));
     w->sandbox.optional = w->config.gateway.sandbox == SANDBOX_AUTO;
     TRY(sandbox_enter_files(&w->sandbox, NULL, 0));
     TRY(start(w));

@@ -18,6 +18,7 @@
 #include "sys/channel.h"
 #include "sys/clock.h"
 #include "sys/sandbox.h"
+#include "sys/tls.h"
 #include "worker/recorder.h"
 
 typedef struct Target Target;
@@ -42,6 +43,7 @@ typedef struct ProfileView {
 
 typedef enum SessionPhase {
     SESSION_SIGNIN,    /* talking to the client */
+    SESSION_SHAKING,   /* TLS with the client: its answer, its handshake */
     SESSION_KEEPER,    /* the keeper's answer is due */
     SESSION_PREPARING, /* pseudonym keys, catalogue */
     SESSION_DIALING,
@@ -61,6 +63,8 @@ typedef struct Session {
     int client_fd, server_fd;
     uv_poll_t *client_poll, *server_poll;
     int client_events, server_events; /* what is being polled for */
+    Tls *client_tls, *server_tls;     /* NULL: plain */
+    bool signing;                     /* the keeper was asked to sign the handshake */
     bool client_gone, server_gone;
     uint64_t deadline_ms; /* of the phase; 0: none */
     uint64_t wait_synced; /* nothing leaves before the recorder has synced this far */
@@ -126,6 +130,7 @@ typedef struct Worker {
     LookCache looks;
     SipKey hash_key;
     SandboxState sandbox;
+    TlsContext *tls; /* towards clients; NULL: none */
     Target *targets; /* one for each resource */
     Session *sessions;
     Session *ready, **ready_end; /* in the order in which they were marked */
@@ -155,6 +160,11 @@ void session_unrecorded(Session *s); /* CHP-5201: the journal cannot be written 
 void session_free(Session *s);
 void session_attach_server(Session *s, int fd);
 Session *session_by_id(Worker *w, const Id *id);
+
+/* secure.c: TLS towards the client */
+void secure_begin(Session *s);        /* `S` has left */
+bool secure_begin_direct(Session *s); /* does the client begin with TLS? Then it has begun */
+void secure_step(Session *s);
 
 /* signin.c: from accept to the first ReadyForQuery */
 void signin_step(Session *s);

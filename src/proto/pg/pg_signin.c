@@ -16,6 +16,7 @@ enum {
 };
 
 static const Bytes MECHANISM = LIT_INIT("SCRAM-SHA-256");
+static const Bytes MECHANISM_PLUS = LIT_INIT("SCRAM-SHA-256-PLUS");
 
 void pg_signin_init(PgSignin *s, Arena *arena)
 {
@@ -50,12 +51,32 @@ static Err negotiate(const PgStartup *p, Buf *out)
     return OK;
 }
 
-static Err ask_for_sasl(Buf *out)
+static Err ask_for_sasl(const PgSignin *s, Buf *out)
 {
     static const uint8_t LIST[] = "SCRAM-SHA-256\0"; /* the list's own end is the literal's NUL */
+    static const uint8_t PLUS[] = "SCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0";
 
-    return put_auth(out, AUTH_SASL, VIEW(LIST));
+    return put_auth(out, AUTH_SASL, s->binding.len > 0 ? VIEW(PLUS) : VIEW(LIST));
 }
+
+/* Bytes behind the request were sent before the answer: CVE-2021-23214's way in. Inside TLS there
+ * is nothing left to ask for. */
+static Err answer_request(PgSignin *s, Wire *wire, size_t behind, PgSigninOrder *ret_order)
+{
+    const bool secure = s->startup.kind == PG_FIRST_TLS && s->tls != PG_TLS_NONE;
+
+    if (behind > 0 || s->tls == PG_TLS_ACTIVE || ++s->first_packets > REQUESTS_MAX)
+        return ERR_MALFORMED;
+    if (secure) {
+        s->phase = SIGNIN_AT_TLS;
+        *ret_order = SIGNIN_TLS;
+    }
+    return buf_byte(&wire->to_client, secure ? 'S' : 'N');
+}
+
+static const Fault TLS_ONLY = { .code = CHP_3301,
+                                .fact = LIT_INIT("this gateway takes connections with TLS only"),
+                                .next = LIT_INIT("connect with sslmode=verify-full") };
 
 static Err on_first_packet(PgSignin *s, Wire *wire, PgSigninOrder *ret_order, Fault *ret_fault)
 {
@@ -75,16 +96,17 @@ static Err on_first_packet(PgSignin *s, Wire *wire, PgSigninOrder *ret_order, Fa
         return OK;
     case PG_FIRST_TLS:
     case PG_FIRST_GSS:
-        /* Bytes behind the request were sent before the answer: CVE-2021-23214's way in. */
-        if (behind > 0 || ++s->first_packets > REQUESTS_MAX)
-            return ERR_MALFORMED;
-        return buf_byte(&wire->to_client, 'N');
+        return answer_request(s, wire, behind, ret_order);
     case PG_FIRST_STARTUP:
         break;
     }
+    if (s->tls == PG_TLS_REQUIRED) {
+        *ret_fault = TLS_ONLY;
+        return ERR_REFUSED;
+    }
     s->phase = SIGNIN_AT_FIRST;
     TRY(negotiate(&s->startup, &wire->to_client));
-    return ask_for_sasl(&wire->to_client);
+    return ask_for_sasl(s, &wire->to_client);
 }
 
 static Err read_initial(PgSignin *s, Bytes body, Fault *ret_fault)
@@ -100,11 +122,18 @@ static Err read_initial(PgSignin *s, Bytes body, Fault *ret_fault)
     if (!reader_at_end(&r))
         return ERR_MALFORMED;
     *ret_fault = (Fault){ .code = CHP_3301, .fact = LIT("this sign-in method is not available") };
-    if (!text_eq(mechanism, MECHANISM))
+    const bool plus = s->binding.len > 0 && text_eq(mechanism, MECHANISM_PLUS);
+    if (!plus && !text_eq(mechanism, MECHANISM))
         return ERR_REFUSED;
     TRY(scram_client_first_parse(data, &first));
-    if (first.binding == SCRAM_BOUND)
+    if ((first.binding == SCRAM_BOUND) != plus)
         return ERR_REFUSED;
+    if (first.binding == SCRAM_NOT_OFFERED && s->binding.len > 0) {
+        ret_fault->fact = LIT("channel binding was offered, and the client did not see it");
+        ret_fault->next = LIT("somebody may be in between");
+        return ERR_REFUSED;
+    }
+    s->bound = plus;
     TRY(arena_copy(s->arena, first.bare, &s->client_first_bare));
     return arena_copy(s->arena, first.gs2_header, &s->gs2_header);
 }
@@ -126,7 +155,7 @@ static Err read_final(PgSignin *s, Bytes body)
     TRY(scram_client_final_parse(body, &final));
     if (!nonce_is(s->server_first, final.nonce))
         return ERR_REFUSED;
-    TRY(scram_binding_check(&final, s->gs2_header, (Bytes){ 0 }));
+    TRY(scram_binding_check(&final, s->gs2_header, s->bound ? s->binding : (Bytes){ 0 }));
     s->proof = final.proof;
     return arena_copy(s->arena, final.without_proof, &s->client_final_without_proof);
 }
@@ -164,11 +193,19 @@ Err pg_signin_spoke(PgSignin *s, Wire *wire, PgSigninOrder *ret_order, Fault *re
     case SIGNIN_AT_FIRST:
     case SIGNIN_AT_FINAL:
         return on_response(s, wire, ret_order, ret_fault);
+    case SIGNIN_AT_TLS:
     case SIGNIN_AT_KEEPER:
     case SIGNIN_DONE:
         break;
     }
     return OK; /* what the client sends early waits in its buffer */
+}
+
+void pg_signin_secured(PgSignin *s, Bytes binding)
+{
+    s->phase = SIGNIN_AT_START;
+    s->tls = PG_TLS_ACTIVE;
+    s->binding = binding;
 }
 
 Err pg_signin_begun(PgSignin *s, Wire *wire, Bytes server_first)

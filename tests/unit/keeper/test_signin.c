@@ -37,7 +37,9 @@ static Try sign_in(Room *r, const char *user, Bytes secret, const char *peer)
     EXPECT(scram_client_final_end(&salted, &e, &final) == OK);
     ScramClientFinal parsed;
     EXPECT(scram_client_final_parse(buf_view(&final), &parsed) == OK);
-    SigninProve prove = { .session = t.begun.session, .client_final_without_proof = without };
+    SigninProve prove = { .session = t.begun.session,
+                          .client_final_without_proof = without,
+                          .gs2_header = LIT("n,,") };
     memcpy(prove.proof.bytes, parsed.proof.bytes, sizeof prove.proof.bytes);
     EXPECT(signin_prove(r->k, &r->worker.writer, &prove, &r->arena, &t.proved) == OK);
     if (t.proved.ok)

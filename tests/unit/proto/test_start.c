@@ -8,17 +8,10 @@
 #include "base/reader.h"
 #include "base/text.h"
 #include "crypto/scram.h"
-#include "test.h"
+#include "pg_leg.h"
 
 #include <string.h>
 
-#define V3 "\0\003\0\0"
-#define B(s)                                                                                       \
-    {                                                                                              \
-        (const uint8_t *)(s), sizeof(s) - 1                                                        \
-    }
-#define V(s)   ((Bytes)B(s))
-#define USER   V3 "user\0dana\0"
 #define CANARY "123-45-6789"
 
 static bool has(const Buf *b, Bytes text)
@@ -167,35 +160,6 @@ static void too_many_parameters_are_too_many(void)
 }
 
 /* --- signing in --- */
-
-typedef struct Leg {
-    Wire wire;
-    Arena arena;
-} Leg;
-
-static void leg_init(Leg *l)
-{
-    *l = (Leg){ 0 };
-    arena_init(&l->arena, 1 << 20);
-    buf_init(&l->wire.from_client, 1 << 16);
-    buf_init(&l->wire.to_client, 1 << 16);
-    buf_init(&l->wire.from_server, 1 << 16);
-    buf_init(&l->wire.to_server, 1 << 16);
-}
-
-static void leg_done(Leg *l)
-{
-    arena_done(&l->arena);
-    buf_done(&l->wire.from_client);
-    buf_done(&l->wire.to_client);
-    buf_done(&l->wire.from_server);
-    buf_done(&l->wire.to_server);
-}
-
-static void untagged(Buf *out, Bytes body)
-{
-    EXPECT(pg_message(out, 0, body) == OK);
-}
 
 static void auth(Buf *out, uint8_t code, Bytes body)
 {
