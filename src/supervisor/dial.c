@@ -7,6 +7,7 @@
 #include "sys/log.h"
 #include "sys/net.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,8 +42,10 @@ static void finish(Supervisor *s, Dial *d)
             break;
         }
     }
-    close(d->result_fd);
+    /* First out of epoll: other dialers inherited this end, so that closing ours takes nothing out,
+     * and the next dial with the same number would get its events. */
     uv_close((uv_handle_t *)&d->poll, closed);
+    close(d->result_fd);
 }
 
 static void on_result(uv_poll_t *poll, int status, int events)
@@ -54,6 +57,8 @@ static void on_result(uv_poll_t *poll, int status, int events)
     (void)status;
     (void)events;
     const ssize_t n = fd_pass_receive(d->result_fd, why, sizeof why - 1, &fd);
+    if (n < 0 && errno == EAGAIN)
+        return;
     if (n > 0)
         why[n] = '\0';
     answer(d, fd, why);
