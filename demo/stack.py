@@ -113,6 +113,17 @@ class Postgres:
         wait_for(lambda: self.sql("SELECT 1", database="postgres", check=False).returncode == 0)
         return self
 
+    def tls(self, certificate, key):
+        """Settings for start(); the server wants its key for itself."""
+        ours = []
+        for path, mode in ((certificate, 0o644), (key, 0o600)):
+            copy = self.folder / pathlib.Path(path).name
+            shutil.copy(path, copy)
+            os.chmod(copy, mode)
+            os.chown(copy, self.folder.stat().st_uid, -1)
+            ours.append(copy)
+        return ["ssl=on", f"ssl_cert_file={ours[0]}", f"ssl_key_file={ours[1]}"]
+
     def url(self, database="ehr"):
         return f"postgresql://owner:{OWNER_PASSWORD}@127.0.0.1:{self.port}/{database}"
 

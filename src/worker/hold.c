@@ -12,7 +12,6 @@
 #include "record/payload.h"
 
 #include <string.h>
-#include <unistd.h>
 
 /* --- the unit that is approved: these exact bytes ------------------------------------------ */
 
@@ -275,18 +274,8 @@ void hold_withdraw(Session *s, const char *why)
 
 static void on_cancel_dialed(void *ctx, const ChannelMessage *m)
 {
-    const Session *s = ctx;
-    CLEANUP(buf_done) Buf packet = { 0 };
-
-    if (m == NULL || m->fd < 0)
-        return;
-    buf_init(&packet, 512);
-    if (pg_upstream_cancel(&s->upstream, &packet) == OK) {
-        const Bytes b = buf_view(&packet);
-
-        (void)!write(m->fd, b.ptr, b.len);
-    }
-    close(m->fd);
+    if (m != NULL && m->fd >= 0)
+        cancel_upstream(ctx, m->fd);
 }
 
 static void cancel_session(Session *s)

@@ -83,6 +83,14 @@ int leg_events(const Tls *tls, int events)
     return events | (more.writable ? UV_WRITABLE : 0);
 }
 
+int leg_handshake_events(const Tls *tls)
+{
+    if (tls == NULL)
+        return UV_READABLE;
+    const TlsEvents e = tls_events(tls);
+    return (e.readable ? UV_READABLE : 0) | (e.writable ? UV_WRITABLE : 0);
+}
+
 bool leg_has_pending(const Tls *tls)
 {
     return tls != NULL && tls_has_pending(tls);

@@ -13,6 +13,8 @@ Err leg_read(int fd, Tls *tls, Buf *in) MUST_CHECK;
 bool leg_write(int fd, Tls *tls, Bytes out, size_t *ret_sent);
 /* What to poll for, when READABLE and WRITABLE in `events` are what the caller wants. */
 int leg_events(const Tls *tls, int events);
+/* In a handshake; `tls` NULL: the answer to an SSLRequest is due. */
+int leg_handshake_events(const Tls *tls);
 /* Something to read that poll() will not tell of? */
 bool leg_has_pending(const Tls *tls);
 

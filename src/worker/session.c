@@ -77,18 +77,13 @@ static void on_server(uv_poll_t *poll, int status, int events)
     if (status != 0)
         s->server_gone = true;
     session_mark(s);
+    if (s->phase == SESSION_SECURING)
+        return; /* the handshake reads for itself */
     if ((events & (UV_READABLE | UV_DISCONNECT)) != 0 || leg_events(s->server_tls, 0) != 0)
         read_server(s);
 }
 
 /* --- watching ------------------------------------------------------------------------------- */
-
-static int handshake_wants(const Tls *tls)
-{
-    const TlsEvents e = tls_events(tls);
-
-    return (e.readable ? UV_READABLE : 0) | (e.writable ? UV_WRITABLE : 0);
-}
 
 static int client_wants(const Session *s)
 {
@@ -99,7 +94,7 @@ static int client_wants(const Session *s)
     if (s->client_gone)
         return 0;
     if (s->phase == SESSION_SHAKING && s->client_tls != NULL)
-        return events | handshake_wants(s->client_tls);
+        return events | leg_handshake_events(s->client_tls);
     if (s->gate.written > 0 && !blocked)
         events |= UV_WRITABLE;
     if (s->phase == SESSION_ENDING || buf_len(&wire->to_server) > OUT_SOFT || blocked)
@@ -117,6 +112,8 @@ static int server_wants(const Session *s)
 
     if (s->server_gone || s->phase == SESSION_ENDING)
         return 0;
+    if (s->phase == SESSION_SECURING)
+        return leg_handshake_events(s->server_tls);
     if (buf_len(&wire->to_server) > 0 && !blocked)
         events |= UV_WRITABLE;
     if (buf_len(&wire->to_client) < OUT_SOFT && !blocked)
@@ -397,6 +394,7 @@ void session_step(Session *s)
     take_pending(s);
     switch (s->phase) {
     case SESSION_SIGNIN:
+    case SESSION_SECURING:
     case SESSION_UPSTREAM:
         signin_step(s);
         break;

@@ -63,7 +63,8 @@ static void prove_upstream(Session *s)
         .resource = target_index(s->target),
         .client_first_bare = s->upstream.client_first_bare,
         .server_first = s->upstream.server_first,
-        .gs2_header = LIT("n,,"),
+        .gs2_header = s->upstream.gs2_header,
+        .binding = s->upstream.binding,
     };
 
     buf_init(&body, 16 << 10);
@@ -144,26 +145,55 @@ static Err start_upstream(Session *s)
         .settings = settings,
         .setting_count = p->setting_count + 1,
         .nonce = buf_view(&nonce),
+        .binding = s->server_tls != NULL ? tls_binding(s->server_tls) : (Bytes){ 0 },
     };
     s->phase = SESSION_UPSTREAM;
     s->deadline_ms = now_ms(s->worker) + UPSTREAM_MS;
     return pg_upstream_init(&s->upstream, &s->arena, &start, &s->gate.wire);
 }
 
+/* Handshake done, or not needed. */
+static void enter_target(Session *s)
+{
+    if (start_upstream(s) != OK)
+        refuse(s, CHP_5101);
+}
+
+static void secure_target(Session *s)
+{
+    const char *why = "it hung up";
+    const Err err =
+        s->server_gone ? ERR_IO : target_secure(s->target, s->server_fd, &s->server_tls, &why);
+
+    if (err == OK) {
+        enter_target(s);
+    } else if (err != ERR_MORE) {
+        log_line(LOG_WARN, "tls", "%.*s: %s; nothing is sent to it in plain text",
+                 SHOW(target_resource(s->target)->name), why);
+        refuse(s, CHP_5101);
+    }
+}
+
 static void on_dialed(void *ctx, const ChannelMessage *m)
 {
     Session *s = ctx;
-    DialAnswer a;
+    DialAnswer a = { 0 };
 
     session_mark(s);
     if (m == NULL || unpack_dial_answer(m->body, &a) != OK || a.ok == 0 || m->fd < 0) {
-        log_line(LOG_WARN, "target", "%.*s cannot be reached",
-                 SHOW(target_resource(s->target)->name));
+        log_line(LOG_WARN, "target", "%.*s cannot be reached: %.*s",
+                 SHOW(target_resource(s->target)->name), SHOW(a.why));
         refuse(s, CHP_5101);
         return;
     }
     session_attach_server(s, m->fd);
-    if (start_upstream(s) != OK)
+    if (!target_is_secured(s->target)) {
+        enter_target(s);
+        return;
+    }
+    s->phase = SESSION_SECURING;
+    s->deadline_ms = now_ms(s->worker) + UPSTREAM_MS;
+    if (target_secure_begin(m->fd) != OK)
         refuse(s, CHP_5101);
 }
 
@@ -468,6 +498,8 @@ void signin_step(Session *s)
 {
     if (s->phase == SESSION_UPSTREAM)
         upstream_step(s);
+    else if (s->phase == SESSION_SECURING)
+        secure_target(s);
     else
         client_step(s);
 }

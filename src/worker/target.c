@@ -1,9 +1,9 @@
 /* One target as this worker knows it: its own connection for the catalogue, the snapshot of the
  * moment, and a view of it for each masking profile.
  *
- *     NOTHING ──▶ DIALING ──▶ SIGNIN ──▶ READING ──▶ IDLE ──(2 s: fingerprint)──▶ READING …
- *        ▲                                             │
- *        └──────────── error, closed ◀─────────────────┘      again at the next refresh
+ *     NOTHING ──▶ DIALING ──▶ (SECURING) ──▶ SIGNIN ──▶ READING ──▶ IDLE ──(2 s)──▶ READING …
+ *        ▲                                                           │
+ *        └──────────── error, closed ◀───────────────────────────────┘   again at the next refresh
  */
 #include "worker/target.h"
 
@@ -15,18 +15,16 @@
 #include "proto/pg/pg_write.h"
 #include "sys/entropy.h"
 #include "sys/log.h"
+#include "worker/leg.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 enum {
     CHECK_MS = 2000,
     GIVE_UP_MS = 10000,
     AGAIN_MS = 1000,
-    READ_BYTES = 256 << 10,
     ROW_MAX = 16 << 20, /* a view's definition comes as one row */
     UPSTREAM_ARENA = 1 << 20,
     NONCE_BYTES = 18,
@@ -36,6 +34,7 @@ enum {
 
 static void read_next(Target *t);
 static void flush(Target *t);
+static void on_ready(uv_poll_t *poll, int status, int events);
 
 const Resource *target_resource(const Target *t)
 {
@@ -131,6 +130,8 @@ static void hang_up(Target *t, const char *why)
         uv_close((uv_handle_t *)t->poll, free_handle);
     }
     t->poll = NULL;
+    tls_free(t->tls);
+    t->tls = NULL;
     if (t->fd >= 0)
         close(t->fd);
     t->fd = -1;
@@ -279,7 +280,8 @@ static Err ask_proof(Target *t)
     const UpstreamProve ask = { .resource = t->index,
                                 .client_first_bare = t->upstream.client_first_bare,
                                 .server_first = t->upstream.server_first,
-                                .gs2_header = LIT("n,,") };
+                                .gs2_header = t->upstream.gs2_header,
+                                .binding = t->upstream.binding };
 
     buf_init(&body, 16 << 10);
     TRY(pack_upstream_prove(&body, &ask));
@@ -312,6 +314,7 @@ static Err start_signin(Target *t)
         .database = r->database.len > 0 ? r->database : r->name,
         .application = LIT("chaperone/catalogue"),
         .nonce = buf_view(&nonce),
+        .binding = t->tls != NULL ? tls_binding(t->tls) : (Bytes){ 0 },
     };
     arena_init(&t->arena, UPSTREAM_ARENA);
     return pg_upstream_init(&t->upstream, &t->arena, &start, &t->wire);
@@ -320,31 +323,39 @@ static Err start_signin(Target *t)
 /* --- the socket
  * -------------------------------------------------------------------------------------- */
 
-static void on_ready(uv_poll_t *poll, int status, int events)
+static void refuse_insecure(Target *t, const char *why)
 {
-    Target *t = poll->data;
-    uint8_t *room;
-    size_t size;
+    log_line(LOG_WARN, "tls", "%.*s: %s; nothing is sent to it in plain text",
+             SHOW(target_resource(t)->name), why);
+    hang_up(t, NULL);
+}
 
-    if (t == NULL)
-        return;
-    if (status == 0 && (events & UV_WRITABLE) != 0)
+static void begin_signin(Target *t)
+{
+    t->phase = TARGET_SIGNIN;
+    if (start_signin(t) != OK)
+        hang_up(t, "cannot sign in");
+    else
         flush(t);
-    if (t->fd < 0 || (events & UV_READABLE) == 0)
-        return;
-    if (buf_room(&t->wire.from_server, READ_BYTES, &room, &size) != OK) {
-        hang_up(t, "an answer is too long");
-        return;
-    }
-    const ssize_t n = recv(t->fd, room, size, MSG_DONTWAIT);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
-    if (n <= 0) {
-        hang_up(t, "connection closed");
-        return;
-    }
-    buf_filled(&t->wire.from_server, (size_t)n);
+}
+
+static void secure(Target *t)
+{
+    const char *why;
+    const Err err = target_secure(t, t->fd, &t->tls, &why);
+
+    if (err == OK)
+        begin_signin(t);
+    else if (err == ERR_MORE)
+        (void)uv_poll_start(t->poll, leg_handshake_events(t->tls), on_ready);
+    else
+        refuse_insecure(t, why);
+}
+
+static void take(Target *t)
+{
     Err err = OK;
+
     if (t->phase == TARGET_SIGNIN)
         err = on_signin(t);
     if (err == OK && t->phase == TARGET_READING)
@@ -355,24 +366,49 @@ static void on_ready(uv_poll_t *poll, int status, int events)
         flush(t);
 }
 
+static void read_more(Target *t)
+{
+    const Err err = leg_read(t->fd, t->tls, &t->wire.from_server);
+
+    if (err != OK)
+        hang_up(t, err == ERR_LIMIT ? "an answer is too long" : "connection closed");
+    else
+        take(t);
+}
+
+static void on_ready(uv_poll_t *poll, int status, int events)
+{
+    Target *t = poll->data;
+
+    if (t == NULL)
+        return;
+    if (t->phase == TARGET_SECURING) {
+        secure(t);
+        return;
+    }
+    if (status == 0 && (events & UV_WRITABLE) != 0)
+        flush(t);
+    if (t->fd < 0 || ((events & UV_READABLE) == 0 && leg_events(t->tls, 0) == 0))
+        return;
+    do
+        read_more(t);
+    while (t->fd >= 0 && leg_has_pending(t->tls));
+}
+
 static void flush(Target *t)
 {
     const Bytes out = buf_view(&t->wire.to_server);
+    size_t sent = 0;
 
     if (t->fd < 0)
         return;
-    if (out.len > 0) {
-        const ssize_t n = send(t->fd, out.ptr, out.len, MSG_NOSIGNAL | MSG_DONTWAIT);
-
-        if (n < 0 && errno != EAGAIN && errno != EINTR) {
-            hang_up(t, "connection lost");
-            return;
-        }
-        if (n > 0)
-            buf_consume(&t->wire.to_server, (size_t)n);
+    if (out.len > 0 && !leg_write(t->fd, t->tls, out, &sent)) {
+        hang_up(t, "connection lost");
+        return;
     }
-    (void)uv_poll_start(t->poll, UV_READABLE | (buf_len(&t->wire.to_server) > 0 ? UV_WRITABLE : 0),
-                        on_ready);
+    buf_consume(&t->wire.to_server, sent);
+    const int events = UV_READABLE | (buf_len(&t->wire.to_server) > 0 ? UV_WRITABLE : 0);
+    (void)uv_poll_start(t->poll, leg_events(t->tls, events), on_ready);
 }
 
 static void on_dialed(void *ctx, const ChannelMessage *m)
@@ -398,11 +434,15 @@ static void on_dialed(void *ctx, const ChannelMessage *m)
         return;
     }
     t->poll->data = t;
-    t->phase = TARGET_SIGNIN;
-    if (start_signin(t) != OK)
-        hang_up(t, "cannot sign in");
+    if (!target_is_secured(t)) {
+        begin_signin(t);
+        return;
+    }
+    t->phase = TARGET_SECURING;
+    if (target_secure_begin(t->fd) != OK)
+        hang_up(t, "connection lost");
     else
-        flush(t);
+        (void)uv_poll_start(t->poll, UV_READABLE, on_ready);
 }
 
 static void dial(Target *t)
@@ -491,10 +531,11 @@ Err targets_begin(Worker *w)
         Target *t = &w->targets[i];
 
         *t = (Target){ .worker = w, .index = (uint32_t)i, .fd = -1 };
-        buf_init(&t->wire.from_server, ROW_MAX + READ_BYTES + 16);
+        buf_init(&t->wire.from_server, ROW_MAX + LEG_READ_BYTES + 16);
         buf_init(&t->wire.to_server, 1 << 20);
         buf_init(&t->fingerprint, 1024);
         buf_init(&t->last_fingerprint, 1024);
+        TRY(target_tls_begin(t, buf_view(&w->public_files)));
         for (size_t k = 0; k < CATALOGUE_COUNT; k++)
             buf_init(&t->rows.rows[k], CATALOGUE_ROWS_MAX);
     }

@@ -8,6 +8,7 @@
 typedef enum TargetPhase {
     TARGET_NOTHING,
     TARGET_DIALING,
+    TARGET_SECURING,
     TARGET_SIGNIN,
     TARGET_READING,
     TARGET_IDLE,
@@ -22,6 +23,9 @@ struct Target {
     bool started; /* the reading under way began after the last wish */
     int fd;
     uv_poll_t *poll;
+    TlsContext *tls_context; /* for sessions too; NULL: no TLS */
+    const char *host;        /* whose certificate it must be */
+    Tls *tls;                /* of this connection; NULL: plain, or not yet */
     Wire wire;
     Arena arena; /* of this connection */
     PgUpstream upstream;
@@ -34,6 +38,8 @@ struct Target {
     ProfileView *views;
 };
 
+/* target_tls.c: whom to believe. */
+Err target_tls_begin(Target *t, Bytes public_files) MUST_CHECK;
 /* view.c: the rows that were read become the target's Knowledge. */
 Err target_take_knowledge(Target *t) MUST_CHECK;
 

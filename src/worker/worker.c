@@ -261,6 +261,7 @@ static Err start(Worker *w)
     TRY(parse_begin(w));
     TRY(recorder_init(&w->recorder, &w->loop, &w->writer, on_synced, w));
     TRY(targets_begin(w));
+    buf_done(&w->public_files);
     if (uv_check_init(&w->loop, &w->check) != 0 || uv_timer_init(&w->loop, &w->tick) != 0 ||
         uv_signal_init(&w->loop, &w->on_term) != 0 ||
         uv_poll_init(&w->loop, &w->listen_poll, w->listen_fd) != 0)
@@ -276,16 +277,15 @@ static Err start(Worker *w)
 /* Certificates were read by the supervisor: a worker has no files. */
 static Err load_certificates(Worker *w)
 {
-    CLEANUP(buf_done) Buf files = { 0 };
     const Bytes cert = w->config.gateway.tls.cert;
     const char *why;
 
-    buf_init(&files, PUBLIC_FILES_MAX);
-    TRY(file_read_whole(CHILD_FILES_FD, &files));
+    buf_init(&w->public_files, PUBLIC_FILES_MAX);
+    TRY(file_read_whole(CHILD_FILES_FD, &w->public_files));
     TRY(tls_warm());
     if (cert.len == 0)
         return OK;
-    const Err err = tls_server_new(public_file(buf_view(&files), cert), &w->tls, &why);
+    const Err err = tls_server_new(public_file(buf_view(&w->public_files), cert), &w->tls, &why);
     if (err != OK)
         log_line(LOG_ERROR, "tls", "%.*s: %s", SHOW(cert), why);
     return err;

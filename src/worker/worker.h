@@ -47,6 +47,7 @@ typedef enum SessionPhase {
     SESSION_KEEPER,    /* the keeper's answer is due */
     SESSION_PREPARING, /* pseudonym keys, catalogue */
     SESSION_DIALING,
+    SESSION_SECURING, /* TLS with the target */
     SESSION_UPSTREAM, /* signing in at the target */
     SESSION_OPEN,
     SESSION_ENDING, /* last words are on their way out */
@@ -130,8 +131,9 @@ typedef struct Worker {
     LookCache looks;
     SipKey hash_key;
     SandboxState sandbox;
-    TlsContext *tls; /* towards clients; NULL: none */
-    Target *targets; /* one for each resource */
+    TlsContext *tls;  /* towards clients; NULL: none */
+    Buf public_files; /* until the start is over */
+    Target *targets;  /* one for each resource */
     Session *sessions;
     Session *ready, **ready_end; /* in the order in which they were marked */
     struct Explain *explains;    /* that wait for a catalogue */
@@ -191,6 +193,9 @@ void hold_withdraw(Session *s, const char *why);
 void hold_refuse_long(Session *s);
 void hold_cancel(Worker *w, const Cancel *cancel);
 
+/* cancel.c: takes `fd`, a fresh connection to the session's target */
+void cancel_upstream(const Session *s, int fd);
+
 /* explain.c: questions of the keeper about statements that nobody runs */
 void explain_asked(Worker *w, const ChannelMessage *m);
 void explains_known(const Target *t);   /* its catalogue was read */
@@ -207,6 +212,11 @@ void targets_tick(Worker *w);
 Target *target_of(Worker *w, Bytes resource); /* NULL: no such resource */
 const Resource *target_resource(const Target *t);
 uint32_t target_index(const Target *t);
+/* target_tls.c. Must it be reached over TLS? Then SSLRequest, and steps until OK: *tls is made on
+ * the way. ERR_MORE: wait for leg_handshake_events(); else *ret_why, a static text. */
+bool target_is_secured(const Target *t);
+Err target_secure_begin(int fd) MUST_CHECK;
+Err target_secure(const Target *t, int fd, Tls **tls, const char **ret_why) MUST_CHECK;
 /* Read the catalogue again; sessions that wait are resumed when it is there. */
 void target_refresh(Target *t);
 bool target_is_known(const Target *t);

@@ -18,9 +18,10 @@ def pytest_configure(config):
 class Site:
     """One database, one gateway, people who can sign in."""
 
-    def __init__(self, folder, **settings):
+    def __init__(self, folder, pg_tls=None, **settings):
         self.folder = folder
-        self.pg = stack.Postgres(folder / "pg").start()
+        self.pg = stack.Postgres(folder / "pg")
+        self.pg.start(*(self.pg.tls(*pg_tls) if pg_tls else ()))
         self.pg.make_database(patients.sql(250))
         self.people = list(patients.people(250))
         # Writes on patient wait for a person; writes on encounter do not.

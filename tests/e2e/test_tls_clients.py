@@ -180,7 +180,7 @@ def test_one_hundred_handshakes_at_once(tls_site):
 
     def one():
         try:
-            c = TlsClient(secured(tls_site), "dana", tls_site.tokens["dana"])
+            c = TlsClient(secured(tls_site), "ai-triage", tls_site.tokens["ai-triage"])
             done.append(wire.rows(c.query("SELECT 1")))
             c.close()
         except Exception as e:

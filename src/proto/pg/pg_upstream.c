@@ -58,6 +58,7 @@ Err pg_upstream_init(PgUpstream *u, Arena *arena, const PgUpstreamStart *start, 
     buf_init(&first, SCRAM_MESSAGE_MAX);
     TRY(scram_client_first_write(LIT("n,,"), start->nonce, &first));
     TRY(arena_copy(arena, bytes_from(buf_view(&first), 3), &u->client_first_bare));
+    TRY(arena_copy(arena, start->binding, &u->binding));
     return put_startup(start, &wire->to_server);
 }
 
@@ -68,22 +69,27 @@ void pg_upstream_done(PgUpstream *u)
 
 static Err send_initial(PgUpstream *u, Bytes mechanisms, Buf *out)
 {
-    static const Bytes MECHANISM = LIT_INIT("SCRAM-SHA-256");
+    static const Bytes MECHANISM = LIT_INIT("SCRAM-SHA-256"), PLUS = LIT_INIT("SCRAM-SHA-256-PLUS");
+    const bool can_bind = u->binding.len > 0;
     Reader r = reader_of(mechanisms);
-    bool offered = false;
+    bool offered = false, bound = false;
     size_t mark;
     Bytes name = { 0 };
 
     do {
         TRY(reader_string(&r, &name));
         offered = offered || text_eq(name, MECHANISM);
+        bound = bound || (can_bind && text_eq(name, PLUS));
     } while (name.len > 0);
-    if (!offered)
+    if (!offered && !bound)
         return ERR_REFUSED;
+    u->gs2_header = bound ? LIT("p=tls-server-end-point,,") : can_bind ? LIT("y,,") : LIT("n,,");
+    if (!bound)
+        u->binding = (Bytes){ 0 };
     TRY(pg_open(out, 'p', &mark));
-    TRY(pg_string(out, MECHANISM));
-    TRY(buf_u32(out, (uint32_t)(3 + u->client_first_bare.len)));
-    TRY(buf_append(out, LIT("n,,")));
+    TRY(pg_string(out, bound ? PLUS : MECHANISM));
+    TRY(buf_u32(out, (uint32_t)(u->gs2_header.len + u->client_first_bare.len)));
+    TRY(buf_append(out, u->gs2_header));
     TRY(buf_append(out, u->client_first_bare));
     pg_close(out, mark);
     u->phase = UPSTREAM_AT_CONTINUE;

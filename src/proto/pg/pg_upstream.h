@@ -1,7 +1,9 @@
 /* The gateway's way into the target: startup packet, SCRAM-SHA-256 with the keeper's proof, and
  * what the server tells about itself up to its first ReadyForQuery.
  *
- * Only SCRAM is answered: a server that asks for a password in clear or for MD5 gets none. */
+ * Only SCRAM is answered: a server that asks for a password in clear or for MD5 gets none. Over TLS
+ * the proof is bound to the server's certificate whenever the server offers it; when it does not,
+ * it is told that we could ("y"), so that nobody in between can have taken the offer away. */
 #ifndef PROTO_PG_PG_UPSTREAM_H
 #define PROTO_PG_PG_UPSTREAM_H
 
@@ -29,6 +31,8 @@ typedef struct PgUpstream {
     PgUpstreamPhase phase;
     Arena *arena;
     Bytes client_first_bare, server_first;
+    Bytes gs2_header; /* chosen once the server said what it offers */
+    Bytes binding;    /* its certificate's hash while bound, else empty */
     Hash server_signature;
     uint32_t pid; /* of the target's backend, for CancelRequest */
     Bytes key;
@@ -41,7 +45,8 @@ typedef struct PgUpstreamStart {
     Bytes user, database, application;
     const PgSetting *settings;
     size_t setting_count;
-    Bytes nonce; /* printable, at least 24 characters */
+    Bytes nonce;   /* printable, at least 24 characters */
+    Bytes binding; /* tls-server-end-point of the target; empty: no TLS, or none for it */
 } PgUpstreamStart;
 
 /* Writes the startup packet. */

@@ -1,4 +1,5 @@
 /* Questions over a real channel, as a worker asks them. */
+#include "../sys/tls_pair.h"
 #include "base/encode.h"
 #include "keeper/questions.h"
 #include "keeper_room.h"
@@ -161,6 +162,109 @@ static void a_proof_for_the_target(void)
     end(&p);
 }
 
+static void proofs_are_bound_as_asked(void)
+{
+    static const struct {
+        const char *gs2;
+        Bytes binding;
+        bool asked; /* may be asked at all */
+    } CASES[] = {
+        { "p=tls-server-end-point,,", LIT_INIT("0123456789abcdef0123456789abcdef"), true },
+        { "y,,", { NULL, 0 }, true },
+        { "p=tls-server-end-point,,", { NULL, 0 }, false },
+        { "p=tls-server-end-point,,", LIT_INIT("short"), false },
+        { "n,,", LIT_INIT("0123456789abcdef0123456789abcdef"), false },
+        { "y,,", LIT_INIT("0123456789abcdef0123456789abcdef"), false },
+        { "p=tls-unique,,", LIT_INIT("0123456789abcdef0123456789abcdef"), false },
+        { "n,a=root,", { NULL, 0 }, false },
+        { "", { NULL, 0 }, false },
+    };
+    char path[96];
+
+    for (size_t i = 0; i < COUNT_OF(CASES); i++) {
+        CLEANUP(buf_done) Buf body = { 0 };
+        UpstreamProveAnswer answer;
+        ScramClientFinal final;
+        Pair p;
+
+        begin(&p);
+        (void)snprintf(path, sizeof path, "%s/secret", p.room.folder);
+        EXPECT(file_replace(path, LIT("s3cret\n"), 0600) == OK);
+        buf_init(&body, 4096);
+        const UpstreamProve prove = {
+            .client_first_bare = LIT("n=,r=clientnonce"),
+            .server_first = LIT("r=clientnonceSERVERNONCE,s=MDEyMzQ1Njc4OWFiY2RlZg==,i=4096"),
+            .gs2_header = text_of(CASES[i].gs2),
+            .binding = CASES[i].binding,
+        };
+        EXPECT(pack_upstream_prove(&body, &prove) == OK);
+        const Bytes said = ask(&p, ASK_UPSTREAM_PROVE, &body);
+        EXPECT(p.last == (CASES[i].asked ? OK : ERR_MALFORMED));
+        if (CASES[i].asked) {
+            EXPECT(unpack_upstream_prove_answer(said, &answer) == OK && answer.ok == 1);
+            EXPECT(scram_client_final_parse(answer.client_final, &final) == OK);
+            EXPECT(scram_binding_check(&final, prove.gs2_header, prove.binding) == OK);
+        }
+        end(&p);
+    }
+}
+
+static Bytes ask_signature(Pair *p, TlsScheme scheme, Bytes data)
+{
+    CLEANUP(buf_done) Buf body = { 0 };
+    const TlsSign sign = { .scheme = (uint8_t)scheme, .data = data };
+    TlsSignAnswer answer = { 0 };
+
+    buf_init(&body, 4096);
+    EXPECT(pack_tls_sign(&body, &sign) == OK);
+    const Bytes said = ask(p, ASK_TLS_SIGN, &body);
+    EXPECT(p->last != OK || unpack_tls_sign_answer(said, &answer) == OK);
+    return answer.signature;
+}
+
+static void handshakes_are_signed_and_nothing_else(void)
+{
+    static const uint8_t DATA[TLS_SIGN_MAX + 1] = { 1 };
+    KeyPair pair = pair_of("P-256");
+    const char *why;
+    Pair p;
+
+    begin(&p);
+    (void)ask_signature(&p, TLS_ECDSA, (Bytes){ DATA, 32 });
+    EXPECT(p.last == ERR_MALFORMED); /* there is no certificate: nobody may ask */
+    EXPECT(tls_key_new(buf_view(&pair.key), buf_view(&pair.certificate), &p.room.k->handshakes.key,
+                       &why) == OK);
+    EXPECT(ask_signature(&p, TLS_ECDSA, (Bytes){ DATA, 32 }).len > 60 && p.last == OK);
+    EXPECT(ask_signature(&p, TLS_ECDSA, (Bytes){ DATA, 20 }).len == 0 && p.last == OK);
+    EXPECT(ask_signature(&p, TLS_RSA_PSS, (Bytes){ DATA, 256 }).len == 0 && p.last == OK);
+    EXPECT(ask_signature(&p, (TlsScheme)77, (Bytes){ DATA, 32 }).len == 0 && p.last == OK);
+    (void)ask_signature(&p, TLS_ECDSA, VIEW(DATA));
+    EXPECT(p.last == ERR_MALFORMED);
+    p.room.worker.signs = (SignAllowance){ HANDSHAKES_BURST, p.room.k->now.mono_ns };
+    EXPECT(ask_signature(&p, TLS_ECDSA, (Bytes){ DATA, 32 }).len == 0 && p.last == OK);
+    end(&p);
+    pair_done(&pair);
+}
+
+static void so_many_signatures_a_second(void)
+{
+    const uint64_t second = SECOND_NS;
+    SignAllowance a = { 0 };
+    unsigned given = 0;
+
+    while (given < 5000 && handshake_may(&a, 100 * second))
+        given++;
+    EXPECT(given == HANDSHAKES_BURST);
+    given = 0;
+    for (uint64_t now = 100 * second; now <= 110 * second; now += second / 1000)
+        given += handshake_may(&a, now);
+    EXPECT(given == 10 * HANDSHAKES_A_SECOND);
+    given = 0;
+    while (given < 5000 && handshake_may(&a, 1000 * second))
+        given++;
+    EXPECT(given == HANDSHAKES_BURST);
+}
+
 static void proofs_only_for_ones_own_sessions(void)
 {
     CLEANUP(buf_done) Buf body = { 0 };
@@ -230,6 +334,9 @@ int main(void)
     TEST(a_segment_comes_with_its_file);
     TEST(segments_are_not_given_without_end);
     TEST(a_proof_for_the_target);
+    TEST(proofs_are_bound_as_asked);
+    TEST(handshakes_are_signed_and_nothing_else);
+    TEST(so_many_signatures_a_second);
     TEST(proofs_only_for_ones_own_sessions);
     TEST(pseudonym_keys_go_with_sessions);
     TEST(what_is_not_in_the_table);

@@ -1,4 +1,5 @@
 /* Sign-in: the server's half of SCRAM, asked as a worker asks it. */
+#include "../sys/tls_pair.h"
 #include "base/encode.h"
 #include "keeper_room.h"
 
@@ -18,11 +19,17 @@ static Bytes keep(Room *r, const Buf *b)
     return copy;
 }
 
-static Try sign_in(Room *r, const char *user, Bytes secret, const char *peer)
+typedef struct Saying {
+    const char *peer, *gs2;
+    Bytes binding;
+    uint8_t tls;
+} Saying;
+
+static Try sign_in_saying(Room *r, const char *user, Bytes secret, const Saying *saying)
 {
     CLEANUP(buf_done) Buf final = { 0 };
     Try t = { 0 };
-    const SigninBegin begin = { text_of(user), LIT("ehr"), text_of(peer), LIT(BARE) };
+    const SigninBegin begin = { text_of(user), LIT("ehr"), text_of(saying->peer), LIT(BARE) };
 
     buf_init(&final, 4096);
     EXPECT(signin_begin(r->k, &r->worker.writer, &begin, &r->arena, &t.begun) == OK);
@@ -31,7 +38,8 @@ static Try sign_in(Room *r, const char *user, Bytes secret, const char *peer)
     Hash salted;
     EXPECT(scram_salt_password(secret, (Bytes){ t.first.salt, t.first.salt_bytes }, t.first.rounds,
                                &salted) == OK);
-    EXPECT(scram_client_final_begin(LIT("n,,"), (Bytes){ 0 }, t.first.nonce, &final) == OK);
+    const Bytes gs2 = text_of(saying->gs2);
+    EXPECT(scram_client_final_begin(gs2, saying->binding, t.first.nonce, &final) == OK);
     const Bytes without = keep(r, &final);
     const ScramExchange e = { LIT(BARE), t.begun.server_first, without };
     EXPECT(scram_client_final_end(&salted, &e, &final) == OK);
@@ -39,12 +47,18 @@ static Try sign_in(Room *r, const char *user, Bytes secret, const char *peer)
     EXPECT(scram_client_final_parse(buf_view(&final), &parsed) == OK);
     SigninProve prove = { .session = t.begun.session,
                           .client_final_without_proof = without,
-                          .gs2_header = LIT("n,,") };
+                          .gs2_header = gs2,
+                          .tls = saying->tls };
     memcpy(prove.proof.bytes, parsed.proof.bytes, sizeof prove.proof.bytes);
     EXPECT(signin_prove(r->k, &r->worker.writer, &prove, &r->arena, &t.proved) == OK);
     if (t.proved.ok)
         EXPECT(scram_server_final_check(t.proved.server_final, &salted, &e) == OK);
     return t;
+}
+
+static Try sign_in(Room *r, const char *user, Bytes secret, const char *peer)
+{
+    return sign_in_saying(r, user, secret, &(Saying){ .peer = peer, .gs2 = "n,," });
 }
 
 static const char PASSWORD[] = "a-long-password";
@@ -236,6 +250,52 @@ static void no_record_no_session(void)
     room_close(&r);
 }
 
+/* Right password each time; what differs is what the client believes of its connection. */
+static void the_binding_is_checked_here(void)
+{
+    static const char P[] = "p=tls-server-end-point,,";
+    static const Bytes OURS = LIT_INIT("0123456789abcdef0123456789abcdef"),
+                       OTHER = LIT_INIT("0123456789abcdef0123456789abcdeX");
+    const struct {
+        bool certificate;
+        Saying saying;
+        uint8_t ok;
+    } CASES[] = {
+        { true, { "10.0.0.7:1", P, OURS, 1 }, 1 },
+        { true, { "10.0.0.7:1", P, OTHER, 1 }, 0 },
+        { true, { "10.0.0.7:1", P, { 0 }, 1 }, 0 },
+        { true, { "10.0.0.7:1", P, OURS, 0 }, 0 }, /* bound, and not over TLS */
+        { true, { "10.0.0.7:1", "n,,", { 0 }, 1 }, 1 },
+        { true, { "10.0.0.7:1", "n,,", OURS, 1 }, 0 },
+        { true, { "10.0.0.7:1", "y,,", { 0 }, 1 }, 0 }, /* our offer was taken away */
+        { true, { "10.0.0.7:1", "y,,", { 0 }, 0 }, 1 },
+        { false, { "10.0.0.7:1", P, OURS, 1 }, 0 },
+        { false, { "10.0.0.7:1", P, { 0 }, 1 }, 0 },
+        { false, { "10.0.0.7:1", "y,,", { 0 }, 1 }, 1 },
+    };
+    KeyPair pair = pair_of("P-256");
+    const char *why;
+    TlsKey *key;
+    Room r;
+
+    room_open(&r);
+    room_people(&r);
+    EXPECT(tls_key_new(buf_view(&pair.key), buf_view(&pair.certificate), &key, &why) == OK);
+    for (size_t i = 0; i < COUNT_OF(CASES); i++) {
+        Handshakes *h = &r.k->handshakes;
+
+        h->key = CASES[i].certificate ? key : NULL;
+        h->certificate.binding_len = CASES[i].certificate ? OURS.len : 0;
+        memcpy(h->certificate.binding, OURS.ptr, OURS.len);
+        memset(r.k->signins.attempts, 0, sizeof r.k->signins.attempts);
+        EXPECT(sign_in_saying(&r, "dana", text_of(PASSWORD), &CASES[i].saying).proved.ok ==
+               CASES[i].ok);
+    }
+    r.k->handshakes.key = key;
+    room_close(&r);
+    pair_done(&pair);
+}
+
 int main(void)
 {
     TEST(a_password_and_a_token);
@@ -247,5 +307,6 @@ int main(void)
     TEST(too_many_failures);
     TEST(a_proof_works_once_and_for_its_worker);
     TEST(no_record_no_session);
+    TEST(the_binding_is_checked_here);
     return 0;
 }

@@ -2,6 +2,7 @@
 #include "pg_leg.h"
 
 #include "base/text.h"
+#include "proto/pg/pg_upstream.h"
 
 /* Each way to begin: what is answered with a certificate, and inside TLS. */
 static void requests_and_tls(void)
@@ -102,9 +103,69 @@ static void channel_binding_is_not_taken_away(void)
     }
 }
 
+/* What the target offers, what we say: bound when it can be, and never silent about that we could.
+ */
+static void the_target_is_bound_to(void)
+{
+    static const char P[] = "p=tls-server-end-point,,";
+    static const struct {
+        const char *binding;
+        Bytes offered;
+        const char *mechanism, *gs2;
+        Err err;
+    } CASES[] = {
+        { "hash", B("SCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0"), "SCRAM-SHA-256-PLUS", P, OK },
+        { "hash", B("SCRAM-SHA-256\0SCRAM-SHA-256-PLUS\0\0"), "SCRAM-SHA-256-PLUS", P, OK },
+        { "hash", B("SCRAM-SHA-256-PLUS\0\0"), "SCRAM-SHA-256-PLUS", P, OK },
+        { "hash", B("SCRAM-SHA-256\0\0"), "SCRAM-SHA-256", "y,,", OK },
+        { "", B("SCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0"), "SCRAM-SHA-256", "n,,", OK },
+        { "", B("SCRAM-SHA-256-PLUS\0\0"), "", "", ERR_REFUSED },
+        { "hash", B("SCRAM-SHA-1\0\0"), "", "", ERR_REFUSED },
+    };
+
+    for (size_t i = 0; i < COUNT_OF(CASES); i++) {
+        const PgUpstreamStart start = { .user = LIT("svc"),
+                                        .database = LIT("ehr"),
+                                        .nonce = LIT("0123456789abcdefghijklmn"),
+                                        .binding = text_of(CASES[i].binding) };
+        CLEANUP(buf_done) Buf want = { 0 };
+        PgUpstreamOrder order;
+        PgUpstream u;
+        Leg l;
+        size_t mark;
+
+        leg_init(&l);
+        buf_init(&want, 1024);
+        EXPECT(pg_upstream_init(&u, &l.arena, &start, &l.wire) == OK);
+        buf_truncate(&l.wire.to_server, 0);
+        Buf *out = &l.wire.from_server;
+        EXPECT(pg_open(out, 'R', &mark) == OK && buf_u32(out, 10) == OK);
+        EXPECT(buf_append(out, CASES[i].offered) == OK);
+        pg_close(out, mark);
+        EXPECT(pg_upstream_spoke(&u, &l.wire, &order) == CASES[i].err);
+        if (CASES[i].err == OK) {
+            const Bytes gs2 = text_of(CASES[i].gs2);
+
+            EXPECT(pg_open(&want, 'p', &mark) == OK);
+            EXPECT(pg_string(&want, text_of(CASES[i].mechanism)) == OK);
+            EXPECT(buf_u32(&want, (uint32_t)(gs2.len + u.client_first_bare.len)) == OK);
+            EXPECT(buf_append(&want, gs2) == OK && buf_append(&want, u.client_first_bare) == OK);
+            pg_close(&want, mark);
+            EXPECT(text_eq(buf_view(&l.wire.to_server), buf_view(&want)));
+            EXPECT(text_eq(u.gs2_header, gs2));
+            EXPECT(u.binding.len == (gs2.ptr[0] == 'p' ? 4 : 0));
+        } else {
+            EXPECT(buf_len(&l.wire.to_server) == 0);
+        }
+        pg_upstream_done(&u);
+        leg_done(&l);
+    }
+}
+
 int main(void)
 {
     TEST(requests_and_tls);
     TEST(channel_binding_is_not_taken_away);
+    TEST(the_target_is_bound_to);
     return 0;
 }

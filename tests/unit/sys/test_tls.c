@@ -275,7 +275,8 @@ static void every_bit_of_a_pss_block_counts(void)
 /* --- whom a client believes
  * ------------------------------------------------------------------------ */
 
-static Err connect_to(const Pair *server, const Pair *ca, const char *host, const char **ret_why)
+static Err connect_to(const KeyPair *server, const KeyPair *ca, const char *host,
+                      const char **ret_why)
 {
     Ends e = { 0 };
     Err ours = ERR_MORE, theirs = ERR_MORE;
@@ -294,7 +295,7 @@ static Err connect_to(const Pair *server, const Pair *ca, const char *host, cons
     (void)snprintf(why, sizeof why, "%s", tls_why(e.connected));
     *ret_why = why;
     ends_close(&e);
-    e.pair = (Pair){ 0 };
+    e.pair = (KeyPair){ 0 };
     ends_done(&e);
     return theirs;
 }
@@ -304,8 +305,8 @@ static void whom_a_client_believes(void)
     const PairAsk old = { "P-256", "DNS:localhost", -7200, -3600, EVP_sha256() };
     const PairAsk early = { "P-256", "DNS:localhost", 3600, 7200, EVP_sha256() };
     const PairAsk wild = { "P-256", "DNS:*.example.org", -60, 3600, EVP_sha256() };
-    Pair good = pair_of("P-256"), other = pair_of("P-256"), expired = pair_make(&old),
-         not_yet = pair_make(&early), star = pair_make(&wild);
+    KeyPair good = pair_of("P-256"), other = pair_of("P-256"), expired = pair_make(&old),
+            not_yet = pair_make(&early), star = pair_make(&wild);
     const char *why;
 
     EXPECT(connect_to(&good, &good, "localhost", &why) == OK);
@@ -342,8 +343,8 @@ static void what_a_certificate_says(void)
     TlsKey *key;
 
     for (size_t i = 0; i < COUNT_OF(CASES); i++) {
-        Pair p = pair_make(&(PairAsk){ CASES[i].kind, "DNS:x", -60, 86400,
-                                       CASES[i].digest != NULL ? CASES[i].digest() : NULL });
+        KeyPair p = pair_make(&(PairAsk){ CASES[i].kind, "DNS:x", -60, 86400,
+                                          CASES[i].digest != NULL ? CASES[i].digest() : NULL });
 
         EXPECT(tls_certificate_read(buf_view(&p.certificate), &c, &why) == OK);
         EXPECT(c.binding_len == CASES[i].binding && c.not_after_s - c.not_before_s == 86460);

@@ -17,9 +17,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-typedef struct Pair {
+typedef struct KeyPair {
     Buf key, certificate;
-} Pair;
+} KeyPair;
 
 typedef struct PairAsk {
     const char *kind;      /* "P-256", "P-384", "RSA", "ED25519" */
@@ -46,12 +46,12 @@ static inline EVP_PKEY *pair_key(const char *kind)
                                         : EVP_EC_gen(kind);
 }
 
-static inline Pair pair_make(const PairAsk *ask)
+static inline KeyPair pair_make(const PairAsk *ask)
 {
     EVP_PKEY *key = pair_key(ask->kind);
     X509 *x = X509_new();
     BIO *key_bio = BIO_new(BIO_s_mem()), *x_bio = BIO_new(BIO_s_mem());
-    Pair p;
+    KeyPair p;
 
     EXPECT(key != NULL && x != NULL && key_bio != NULL && x_bio != NULL);
     X509_EXTENSION *names = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, ask->names);
@@ -74,12 +74,12 @@ static inline Pair pair_make(const PairAsk *ask)
     return p;
 }
 
-static inline Pair pair_of(const char *kind)
+static inline KeyPair pair_of(const char *kind)
 {
     return pair_make(&(PairAsk){ kind, "DNS:localhost,IP:127.0.0.1", -60, 3600, EVP_sha256() });
 }
 
-static inline void pair_done(Pair *p)
+static inline void pair_done(KeyPair *p)
 {
     buf_done(&p->key);
     buf_done(&p->certificate);
@@ -87,7 +87,7 @@ static inline void pair_done(Pair *p)
 
 /* Server and client of one certificate that is its own authority. */
 typedef struct Ends {
-    Pair pair;
+    KeyPair pair;
     TlsContext *server, *client;
     TlsKey *key;
     int fds[2];
