@@ -38,7 +38,8 @@ static const Field SERVER_TLS_FIELDS[] = {
       AT(ServerTls, key),
       .form = FORM_SECRET,
       .doc = "Where its private key is: P-256, P-384 or RSA of at least 2048 bits, PEM, not "
-             "encrypted. Only the keeper reads it, at the start; it signs the handshakes." },
+             "encrypted. Only the keeper reads it, at the start, with its own account (61841 when "
+             "the gateway was started as root); it signs the handshakes." },
 };
 static const Record SERVER_TLS =
     RECORD(SERVER_TLS_FIELDS, ServerTls, "gateway.tls", "TLS towards clients.");

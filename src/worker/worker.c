@@ -282,6 +282,8 @@ static Err load_certificates(Worker *w)
 
     buf_init(&w->public_files, PUBLIC_FILES_MAX);
     TRY(file_read_whole(CHILD_FILES_FD, &w->public_files));
+    if (buf_len(&w->public_files) == 0)
+        return OK; /* TLS on neither side */
     TRY(tls_warm());
     if (cert.len == 0)
         return OK;

@@ -87,13 +87,23 @@ def stack_wire(site, user, password):
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not here")
 @pytest.mark.skipif(SANITIZED, reason="a sanitizer's own calls are many")
-def test_no_call_outside_the_table():
+@pytest.mark.parametrize("tls", [False, True])
+def test_no_call_outside_the_table(tls):
     allowed = table()
     with stack.temporary_folder() as folder:
         trace = folder / "trace"
-        site = conftest.Site(folder, sandbox="required", prefix=["strace", "-f", "-D", "-qq", "-o", str(trace)])
+        more = {}
+        if tls:  # on both legs; RSA, whose keys have lazy parts
+            ca = stack.Certificates(folder / "certificates")
+            certificate, key = ca.make("gate", "rsa:2048")
+            more = {"pg_tls": ca.make("server", "rsa:2048"), "target_tls": f'mode: verify-full, ca: "file:{ca.ca}"',
+                    "gateway_tls": f'  tls: {{cert: "file:{certificate}", key: "file:{key}"}}\n'}
+        site = conftest.Site(folder, sandbox="required", prefix=["strace", "-f", "-D", "-qq", "-o", str(trace)], **more)
         try:
             work(site)
+            for version in ("TLSv1.2", "TLSv1.3") if tls else ():
+                url = site.url(sslmode="require", ssl_min_protocol_version=version, ssl_max_protocol_version=version)
+                assert stack.psql(url, "-c", "SELECT 1").returncode == 0
             time.sleep(1.2)  # a tick of everybody
         finally:
             code = site.close()

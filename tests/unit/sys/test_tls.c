@@ -1,6 +1,8 @@
 /* TLS over socket pairs: cut anywhere, slow, with a keeper that is late, absent or wrong. */
 #include "tls_pair.h"
 
+#include "sys/tls_parts.h"
+
 #include <signal.h>
 
 #if defined(__SANITIZE_THREAD__)
@@ -431,6 +433,47 @@ static void nothing_is_forgotten_in_the_buffer(void)
     ends_done(&e);
 }
 
+static Err say(Tls *from, Tls *to)
+{
+    uint8_t room[8];
+    size_t n;
+
+    TRY(tls_write(from, LIT("hello"), &n));
+    TRY(tls_read(to, room, sizeof room, &n));
+    return text_eq((Bytes){ room, n }, LIT("hello")) ? OK : ERR_MALFORMED;
+}
+
+/* New keys may come at any time in TLS 1.3; a new handshake in TLS 1.2 may not. */
+static void new_keys_but_no_new_handshake(void)
+{
+    uint8_t room[8];
+    size_t n;
+    Ends e;
+
+    ends_begin(&e, "RSA");
+    ends_open(&e, "localhost");
+    ends_shake(&e);
+    for (int i = 0; i < 10; i++) {
+        EXPECT(SSL_key_update(e.connected->ssl, SSL_KEY_UPDATE_REQUESTED) == 1);
+        EXPECT(say(e.connected, e.accepted) == OK && say(e.accepted, e.connected) == OK);
+    }
+    ends_close(&e);
+
+    ends_open(&e, "localhost");
+    EXPECT(SSL_set_max_proto_version(e.connected->ssl, TLS1_2_VERSION) == 1);
+    SSL_clear_options(e.connected->ssl, SSL_OP_NO_RENEGOTIATION);
+    ends_shake(&e);
+    EXPECT(strcmp(tls_version(e.accepted), "TLSv1.2") == 0);
+    EXPECT(say(e.connected, e.accepted) == OK && say(e.accepted, e.connected) == OK);
+    EXPECT(SSL_renegotiate(e.connected->ssl) == 1);
+    (void)SSL_do_handshake(e.connected->ssl);
+    EXPECT(tls_read(e.accepted, room, sizeof room, &n) != OK && n == 0);
+    EXPECT(SSL_do_handshake(e.connected->ssl) != 1);
+    EXPECT(tls_sign_wanted(e.accepted) == NULL);
+    ends_close(&e);
+    ends_done(&e);
+}
+
 static void an_end_is_an_end(void)
 {
     uint8_t room[8];
@@ -475,6 +518,7 @@ int main(void)
     TEST(what_a_certificate_says);
     TEST(partial_writes_and_slow_readers);
     TEST(nothing_is_forgotten_in_the_buffer);
+    TEST(new_keys_but_no_new_handshake);
     TEST(an_end_is_an_end);
     return 0;
 }
