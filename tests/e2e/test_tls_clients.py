@@ -210,6 +210,60 @@ def test_direct_tls_needs_alpn(tls_site):
         secured(tls_site, alpn=("h2",))
 
 
+class Burst:
+    """A socket whose TLS records are made first and sent together, to a worker that is not looking."""
+
+    def __init__(self, site):
+        self.site, self.raw = site, connect(site)
+        self.raw.sendall(SSL_REQUEST)
+        assert self.raw.recv(1) == b"S"
+        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = context(site.ca).wrap_bio(self.incoming, self.outgoing, server_hostname="localhost")
+        self.step(self.tls.do_handshake)
+
+    def step(self, what, *arguments):
+        while True:
+            try:
+                result = what(*arguments)
+                self.raw.sendall(self.outgoing.read())
+                return result
+            except ssl.SSLWantReadError:
+                self.raw.sendall(self.outgoing.read())
+                self.incoming.write(self.raw.recv(65536))
+
+    def sendall(self, data):
+        for at in range(0, len(data), 1000):
+            self.tls.write(data[at:at + 1000])
+        workers = self.site.gate.pids()["worker"]
+        for pid in workers:
+            os.kill(pid, signal.SIGSTOP)
+        self.raw.sendall(self.outgoing.read())
+        for pid in workers:
+            os.kill(pid, signal.SIGCONT)
+
+    def recv(self, size):
+        return self.step(self.tls.read, size)
+
+    def close(self):
+        self.raw.close()
+
+
+def test_no_wake_up_is_lost(tls_site):
+    """What TLS has read ahead, poll() does not tell of: 64 KiB are read in a turn, the rest must come too."""
+    burst = Burst(tls_site)
+    c = TlsClient(burst, "ai-triage", tls_site.tokens["ai-triage"])
+    burst.raw.settimeout(5)
+    for more in range(0, 24000, 1500):
+        text = "SELECT length('" + "x" * (65536 + more) + "')"
+        assert wire.rows(c.query(text)) == [[str(65536 + more).encode()]]
+    # A refusal waits for the disk, and nothing is read meanwhile; then the rest is wanted, and is here already.
+    for more in range(0, 16000, 1000):
+        text = "SELECT length('" + "x" * (130000 + more) + "')"
+        refused = c.ask(wire.query("DELETE FROM encounter"), wire.query(text))
+        assert wire.errors(refused) and wire.rows(c.until()) == [[str(130000 + more).encode()]]
+    burst.close()
+
+
 # --- what does not ---------------------------------------------------------------------------------
 
 @pytest.mark.core
