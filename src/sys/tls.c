@@ -2,10 +2,9 @@
 
 #include "sys/tls_parts.h"
 
-#include <errno.h>
-#include <limits.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,14 +53,16 @@ Err tls_accept(TlsContext *c, int fd, TlsAlpn alpn, Tls **ret)
 static bool expect_host(SSL *ssl, const char *host)
 {
     X509_VERIFY_PARAM *p = SSL_get0_param(ssl);
+    char name[TLSEXT_MAXLEN_host_name + 1]; /* the macro below wants one that may be changed */
 
     X509_VERIFY_PARAM_set_hostflags(p, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
                                            X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
     if (X509_VERIFY_PARAM_set1_ip_asc(p, host) == 1)
         return true;
     ERR_clear_error();
-    return host[0] != '\0' && X509_VERIFY_PARAM_set1_host(p, host, 0) == 1 &&
-           SSL_set_tlsext_host_name(ssl, host) == 1;
+    const int len = snprintf(name, sizeof name, "%s", host);
+    return len > 0 && (size_t)len < sizeof name && X509_VERIFY_PARAM_set1_host(p, host, 0) == 1 &&
+           SSL_set_tlsext_host_name(ssl, name) == 1;
 }
 
 Err tls_connect(TlsContext *c, int fd, const char *host, Tls **ret)

@@ -8,10 +8,10 @@
 
 /* TLS 1.2 with forward secrecy and AEAD only; 1.3 has nothing else. */
 static const char CIPHERS_1_2[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
-static const char GROUPS[] = "X25519:P-256:P-384";
-static const char SIGNATURES[] = "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:ed25519:"
-                                 "RSA-PSS+SHA256:RSA-PSS+SHA384:RSA-PSS+SHA512:"
-                                 "RSA+SHA256:RSA+SHA384:RSA+SHA512";
+#define GROUPS "X25519:P-256:P-384"
+#define SIGNATURES                                                                                 \
+    "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:ed25519:"                                              \
+    "RSA-PSS+SHA256:RSA-PSS+SHA384:RSA-PSS+SHA512:RSA+SHA256:RSA+SHA384:RSA+SHA512"
 static const uint8_t ALPN[] = "\012postgresql";
 
 enum { SECURITY_LEVEL = 2 };
@@ -55,6 +55,8 @@ static int on_alpn(SSL *ssl, const unsigned char **ret, unsigned char *ret_len,
 
 static bool set_common(SSL_CTX *ctx)
 {
+    char groups[] = GROUPS, signatures[] = SIGNATURES; /* the macros below want them so */
+
     SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET |
                                  SSL_OP_CIPHER_SERVER_PREFERENCE);
     SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
@@ -66,8 +68,8 @@ static bool set_common(SSL_CTX *ctx)
     return SSL_CTX_set_num_tickets(ctx, 0) == 1 &&
            SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1 &&
            SSL_CTX_set_cipher_list(ctx, CIPHERS_1_2) == 1 &&
-           SSL_CTX_set1_groups_list(ctx, GROUPS) == 1 &&
-           SSL_CTX_set1_sigalgs_list(ctx, SIGNATURES) == 1;
+           SSL_CTX_set1_groups_list(ctx, groups) == 1 &&
+           SSL_CTX_set1_sigalgs_list(ctx, signatures) == 1;
 }
 
 static Err context_new(const SSL_METHOD *method, TlsContext **ret)

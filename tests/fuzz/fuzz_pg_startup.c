@@ -55,10 +55,16 @@ static void client_leg(Bytes in, Arena *arena, Wire *w)
     Err err = OK;
 
     pg_signin_init(&s, arena);
+    s.tls = (PgTls)(in.len % 3);
+    if (in.len % 4 == 3)
+        pg_signin_secured(&s, LIT("hash"));
     stop_if(buf_append(&w->from_client, in) != OK);
     for (int i = 0; err == OK && i < 8; i++) {
         err = pg_signin_spoke(&s, w, &order, &fault);
         stop_if(order == SIGNIN_PROVE && s.server_first.len == 0);
+        stop_if(order == SIGNIN_TLS && s.tls != PG_TLS_OFFERED && s.tls != PG_TLS_REQUIRED);
+        if (err == OK && order == SIGNIN_TLS)
+            pg_signin_secured(&s, LIT("hash"));
         if (err == OK && order == SIGNIN_BEGIN)
             err = pg_signin_begun(&s, w, LIT("r=01234567abcdefgh,s=c2FsdHNhbHQ=,i=4096"));
     }
@@ -71,7 +77,8 @@ static void server_leg(Bytes in, Arena *arena, Wire *w)
     const PgUpstreamStart start = { .user = LIT("u"),
                                     .database = LIT("d"),
                                     .application = LIT("a"),
-                                    .nonce = LIT("0123456789abcdefghijklmn") };
+                                    .nonce = LIT("0123456789abcdefghijklmn"),
+                                    .binding = in.len % 2 == 0 ? LIT("hash") : (Bytes){ 0 } };
     const Hash signature = { { 7 } };
     PgUpstreamOrder order = UPSTREAM_WAIT;
     static PgUpstream u;
