@@ -30,6 +30,9 @@ static Statement statement_of(const ToySql *sql)
         .kind = sql->kind, .name = sql->name, .inner = sql->inner, .holds = sql->holds
     };
 
+    s.effects = sql->kind == STATEMENT_INSERT   ? EFFECT_WRITE
+                : sql->kind == STATEMENT_SELECT ? EFFECT_READ
+                                                : 0;
     if (sql->kind == STATEMENT_EXECUTE)
         s.refers = REFER_PREPARED;
     if (sql->kind == STATEMENT_FETCH)

@@ -1,0 +1,113 @@
+#include "proto/pg/pg_withhold.h"
+
+#include "proto/pg/pg_write.h"
+
+const Fault PG_ROW_TOO_LONG = {
+    .code = CHP_5202,
+    .fact = LIT_INIT("a row is longer than 1 MiB and cannot be masked; the result is withheld"),
+    .next = LIT_INIT("select fewer or shorter columns"),
+};
+const Fault PG_ROW_UNMASKABLE = {
+    .code = CHP_5202,
+    .fact = LIT_INIT("a value has no lawful mask; the result is withheld"),
+};
+const Fault PG_SHAPE_DISAGREES = {
+    .code = CHP_5202,
+    .fact = LIT_INIT("the target's answer is not what the statement says; the result is withheld"),
+};
+
+static bool ready_is_due(const Pg *pg)
+{
+    for (size_t i = 0; i < pg->queue.count; i++) {
+        const PgExpect expect = pg_queue_at(&pg->queue, i)->expect;
+
+        if (expect == EXPECT_QUERY || expect == EXPECT_SYNC)
+            return true;
+    }
+    return false;
+}
+
+Err pg_withhold(Pg *pg, Wire *wire, const Fault *why)
+{
+    pg->why = why;
+    if (ready_is_due(pg)) {
+        pg->withheld = WITHHELD_TO_READY;
+        return OK;
+    }
+    pg->withheld = WITHHELD_TO_STAND_IN;
+    pg->phase = PG_SKIPPING;
+    return pg_stand_in(pg, wire, false, why, (Bytes){ 0 });
+}
+
+/* By statement, as far as its text tells. */
+static PgLasting lasting_of(const Statement *s)
+{
+    static const unsigned BEYOND_ROLLBACK =
+        EFFECT_ADMIN | EFFECT_FILE | EFFECT_NET | EFFECT_OS | EFFECT_REPL;
+
+    if ((s->effects & BEYOND_ROLLBACK) != 0)
+        return LASTS;
+    switch (s->kind) {
+    case STATEMENT_SELECT:
+    case STATEMENT_SHOW:
+    case STATEMENT_EXPLAIN:
+    case STATEMENT_FETCH:
+    case STATEMENT_EXECUTE:
+        return (s->effects & ~(unsigned)EFFECT_READ) == 0 ? LASTS_NOT : LASTS_UNTIL_ROLLBACK;
+    case STATEMENT_OTHER:
+    case STATEMENT_INSERT:
+    case STATEMENT_UPDATE:
+    case STATEMENT_DELETE:
+    case STATEMENT_MERGE:
+    case STATEMENT_TRUNCATE:
+    case STATEMENT_LISTEN:
+    case STATEMENT_SET:
+    case STATEMENT_RESET:
+        return LASTS_UNTIL_ROLLBACK;
+    case STATEMENT_COPY_TO:
+    case STATEMENT_COPY_FROM:
+    case STATEMENT_BEGIN:
+    case STATEMENT_COMMIT:
+    case STATEMENT_ROLLBACK:
+    case STATEMENT_SAVEPOINT:
+    case STATEMENT_PREPARE:
+    case STATEMENT_DEALLOCATE:
+    case STATEMENT_DECLARE:
+    case STATEMENT_CLOSE:
+    case STATEMENT_DISCARD:
+    case STATEMENT_CALL: /* may commit inside */
+    case STATEMENT_DO:
+        break;
+    }
+    return LASTS;
+}
+
+Err pg_withhold_ran(Pg *pg, const PgRun *run)
+{
+    PgLasting lasting = LASTS;
+
+    if (run->judged != NULL && run->statement < run->judged->meaning->statement_count)
+        lasting = lasting_of(&run->judged->meaning->statements[run->statement]);
+    if (lasting > pg->lasting)
+        pg->lasting = lasting;
+    /* It would not have run, had the statement before it failed. */
+    return pg->withheld != WITHHELD_NOTHING && lasting == LASTS ? ERR_REFUSED : OK;
+}
+
+Err pg_withhold_failed(Pg *pg, Wire *wire)
+{
+    pg->withheld = WITHHELD_NOTHING;
+    return pg_fault(&wire->to_client, pg->why, (Bytes){ 0 });
+}
+
+Err pg_withhold_ready(Pg *pg, Wire *wire, Bytes ready)
+{
+    pg->withheld = WITHHELD_NOTHING;
+    if (pg->status == 'T') /* what came behind it, pipelined, has run in that transaction */
+        return pg->queue.count > 0 ? ERR_REFUSED
+                                   : pg_stand_in(pg, wire, true, pg->why, (Bytes){ 0 });
+    if (pg->lasting != LASTS_NOT)
+        return ERR_REFUSED; /* committed */
+    TRY(pg_fault(&wire->to_client, pg->why, (Bytes){ 0 }));
+    return buf_append(&wire->to_client, ready);
+}
