@@ -162,7 +162,7 @@ static Err mask(void *ctx, const Cell *cell, Buf *out, bool *ret_null)
 {
     Session *s = ctx;
 
-    return phi_transform(&s->phi_keys, cell, out, ret_null);
+    return phi_transform(&s->phi_keys, cell, s->worker->this_year, out, ret_null);
 }
 
 static void keep(void *ctx, Judged *judged)

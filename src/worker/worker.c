@@ -3,6 +3,7 @@
 #include "base/encode.h"
 #include "base/text.h"
 #include "crypto/warm.h"
+#include "phi/calendar.h"
 #include "sys/child.h"
 #include "sys/entropy.h"
 #include "sys/file.h"
@@ -81,13 +82,19 @@ static void one_turn(Worker *w)
     }
 }
 
+static void read_clock(Worker *w)
+{
+    w->now = clock_now();
+    w->this_year = calendar_year(w->now.unix_ns);
+}
+
 /* Sessions marked while others were stepped (an answer, a wake-up) get their turn at once. */
 static void on_check(uv_check_t *check)
 {
     Worker *w = check->data;
     enum { ROUNDS = 64 };
 
-    w->now = clock_now();
+    read_clock(w);
     for (int i = 0; i < ROUNDS && w->ready != NULL; i++)
         one_turn(w);
     /* session.end records of the sessions that were freed */
@@ -189,7 +196,7 @@ static void on_tick(uv_timer_t *timer)
 {
     Worker *w = timer->data;
 
-    w->now = clock_now();
+    read_clock(w);
     link_tick(w);
     targets_tick(w);
     check_deadlines(w);
@@ -297,7 +304,7 @@ int worker_main(const char *slot, const char *writer_hex)
     log_begin(name);
     w.slot = (uint32_t)number;
     w.listen_fd = CHILD_LISTEN_FD;
-    w.now = clock_now();
+    read_clock(&w);
     if (read_writer(writer_hex, &w.writer) != OK || load(&w) != OK || serve(&w) != OK) {
         log_line(LOG_ERROR, "start", "the worker cannot start");
         return EXIT_CANNOT_START;

@@ -121,6 +121,7 @@ typedef struct Worker {
     uint64_t keeper_lost_ms; /* 0: it is there */
     int listen_fd;
     Clock now;
+    int64_t this_year; /* UTC, of `now` */
     Recorder recorder;
     Buf payload; /* of the record being made */
     LookCache looks;
