@@ -101,6 +101,9 @@ typedef struct Session {
     bool too_long; /* nobody can read this much: refused at the next step */
     Arena held_words;
     Verdict held_verdict;
+    Bytes held_check_word;  /* in held_words */
+    uint64_t held_since_ms; /* the request was made then */
+    unsigned held_notices;  /* reminders the client was sent */
     Hash approval_leaf;
     IdText held_request;
 } Session;
@@ -180,6 +183,9 @@ Err hold_ask(Session *s, const Command *command, const GateRuling *ruling) MUST_
 void hold_answered(Session *s, const HoldAnswer *a);
 void hold_withdraw(Session *s, const char *why);
 void hold_refuse_long(Session *s);
+/* How many times somebody who has waited so long should have been told again: at 1, 5 and 9 min. */
+unsigned hold_notices_due(uint64_t waited_ms);
+void holds_tick(Worker *w);
 void hold_cancel(Worker *w, const Cancel *cancel);
 
 /* explain.c: questions of the keeper about statements that nobody runs */
