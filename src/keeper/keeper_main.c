@@ -56,6 +56,11 @@ static void peer_message(void *ctx, Channel *channel, const ChannelMessage *m)
     file_done(&f);
     if (err == OK || p->channel == NULL)
         return;
+    if (err == ERR_IO && channel_is_left(channel)) {
+        log_line(LOG_WARN, "channel", "process %u ended before its message %u was answered", p->pid,
+                 m->kind);
+        return;
+    }
     log_line(LOG_ERROR, "channel", "process %u broke the rules with message %u (%d); cut off",
              p->pid, m->kind, (int)err);
     p->channel = NULL;
