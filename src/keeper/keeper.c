@@ -2,6 +2,7 @@
 
 #include "base/json_write.h"
 #include "base/text.h"
+#include "keeper/admin.h"
 #include "keeper/approve.h"
 #include "keeper/recovery.h"
 #include "sys/entropy.h"
@@ -181,6 +182,7 @@ static Err beat(Keeper *k)
 void keeper_tick(Keeper *k)
 {
     k->now = clock_now();
+    admin_tick(k);
     Err err = beat(k);
     if (err == OK && diary_is_full(&k->diary, k->now))
         err = diary_turn(&k->diary, k->now, true);

@@ -49,6 +49,7 @@ typedef struct Keeper {
     Signins signins;
     SaltedCache salted;
     Administrators administrators;
+    struct Explaining *explaining; /* admin_explain.c: calls that wait for a worker */
     SandboxState sandbox;
     uv_work_t first_work; /* starts the threads of the pool */
 } Keeper;
