@@ -128,6 +128,18 @@ static Err record_policy(Keeper *k)
     return store_meta_put(k->store, "policy_hash", VIEW(k->policy_hash.bytes));
 }
 
+static Err record_rebuild(Keeper *k)
+{
+    static const DiaryEntry ENTRY = {
+        .type = LEAF_RECOVERY,
+        .payload = LIT_INIT("{\"what\":\"log or seals were lost, and were made again from the "
+                            "segments; they are as they were signed\"}"),
+        .wait = true,
+    };
+
+    return k->ledger.rebuilt ? diary_write(&k->diary, &ENTRY, k->now, NULL) : OK;
+}
+
 Err keeper_open(Keeper *k, Bytes config_yaml, const Id *writer)
 {
     const char *state;
@@ -148,6 +160,7 @@ Err keeper_open(Keeper *k, Bytes config_yaml, const Id *writer)
     k->diary.keys = &k->keys;
     k->diary.policy_hash = k->policy_hash;
     TRY(diary_open(&k->diary, writer, k->now));
+    TRY(record_rebuild(k));
     return record_policy(k);
 }
 
