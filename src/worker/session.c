@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "model/limits.h"
+#include "proto/pg/pg_withhold.h"
 #include "proto/pg/pg_write.h"
 #include "record/payload.h"
 #include "sys/log.h"
@@ -331,6 +332,8 @@ static void fail(Session *s, Err err, bool from_server)
 
     if (err == ERR_IO)
         fault.code = CHP_5201;
+    else if (from_server && s->pg.why == &PG_PAST_UNDOING)
+        fault = PG_PAST_UNDOING;
     else if (from_server)
         fault.code = err == ERR_REFUSED || err == ERR_LIMIT ? CHP_5202 : CHP_5101;
     else if (err == ERR_LIMIT)

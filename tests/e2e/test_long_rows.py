@@ -75,6 +75,8 @@ def test_what_is_committed_already_ends_the_session(site, client):
     """The client must not be told that a write failed which did not."""
     before = department(site)
     client.send(*extended(WRITE.format("committed"), LONG), wire.SYNC)
+    got = client.until("E")
+    assert "the session ends" in wire.errors(got)[0]["M"]
     with pytest.raises(wire.ServerClosed):
         client.until("Z")
     site.pg.value(f"UPDATE encounter SET department = '{before}' WHERE id = 7 RETURNING 1")

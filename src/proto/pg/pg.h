@@ -46,7 +46,7 @@ typedef struct Pg {
     uint8_t tag;
     uint32_t execute_limit;
     PgWithheld withheld;
-    const Fault *why; /* it is withheld; static */
+    const Fault *why; /* the last one was withheld; static; NULL: none was */
     PgLasting lasting;
     size_t row_rest; /* bytes still to come of a row that is dropped unread */
     bool failed;     /* an error came since the last ReadyForQuery */

@@ -111,7 +111,7 @@ static Err succeeded(Pg *pg, PgAwaited *e)
         if (buf_len(&e->name) == 0)
             return OK; /* gone since it was sent */
         if (withheld(pg))
-            return ERR_REFUSED; /* for the client, it is still there */
+            return pg_withhold_ends(pg); /* for the client, it is still there */
         if (e->close_kind == 'S')
             pg_statement_remove(&pg->names, buf_view(&e->name));
         else
@@ -121,7 +121,7 @@ static Err succeeded(Pg *pg, PgAwaited *e)
     if (e->stand_in)
         return ERR_MALFORMED; /* what must fail has not: the target is not what it seems */
     if (e->expect == EXPECT_PARSE && withheld(pg) && buf_len(&e->name) > 0)
-        return ERR_REFUSED; /* for the client, it was never prepared */
+        return pg_withhold_ends(pg); /* for the client, it was never prepared */
     if (!e->on_success) {
         s = pg_statement(&pg->names, buf_view(&e->name));
         if (e->expect == EXPECT_PARSE && s != NULL && s->made_by == e->seq)

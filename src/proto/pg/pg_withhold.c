@@ -16,6 +16,13 @@ const Fault PG_SHAPE_DISAGREES = {
     .fact = LIT_INIT("the target's answer is not what the statement says; the result is withheld"),
 };
 
+const Fault PG_PAST_UNDOING = {
+    .code = CHP_5202,
+    .fact =
+        LIT_INIT("a result is withheld, but what was sent with it is done and cannot be undone; "
+                 "the session ends"),
+};
+
 static bool ready_is_due(const Pg *pg)
 {
     for (size_t i = 0; i < pg->queue.count; i++) {
@@ -91,7 +98,13 @@ Err pg_withhold_ran(Pg *pg, const PgRun *run)
     if (lasting > pg->lasting)
         pg->lasting = lasting;
     /* It would not have run, had the statement before it failed. */
-    return pg->withheld != WITHHELD_NOTHING && lasting == LASTS ? ERR_REFUSED : OK;
+    return pg->withheld != WITHHELD_NOTHING && lasting == LASTS ? pg_withhold_ends(pg) : OK;
+}
+
+Err pg_withhold_ends(Pg *pg)
+{
+    pg->why = &PG_PAST_UNDOING;
+    return ERR_REFUSED;
 }
 
 Err pg_withhold_failed(Pg *pg, Wire *wire)
@@ -104,10 +117,10 @@ Err pg_withhold_ready(Pg *pg, Wire *wire, Bytes ready)
 {
     pg->withheld = WITHHELD_NOTHING;
     if (pg->status == 'T') /* what came behind it, pipelined, has run in that transaction */
-        return pg->queue.count > 0 ? ERR_REFUSED
+        return pg->queue.count > 0 ? pg_withhold_ends(pg)
                                    : pg_stand_in(pg, wire, true, pg->why, (Bytes){ 0 });
     if (pg->lasting != LASTS_NOT)
-        return ERR_REFUSED; /* committed */
+        return pg_withhold_ends(pg); /* committed */
     TRY(pg_fault(&wire->to_client, pg->why, (Bytes){ 0 }));
     return buf_append(&wire->to_client, ready);
 }

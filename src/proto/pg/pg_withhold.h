@@ -14,11 +14,15 @@
 #include "proto/pg/pg.h"
 
 extern const Fault PG_ROW_TOO_LONG, PG_ROW_UNMASKABLE, PG_SHAPE_DISAGREES;
+/* pg->why, where the session has to end. */
+extern const Fault PG_PAST_UNDOING;
 
 /* From the entry at the head on, nothing leaves. `why` is static. */
 Err pg_withhold(Pg *pg, Wire *wire, const Fault *why) MUST_CHECK;
 /* The run's statement has completed on the server. */
 Err pg_withhold_ran(Pg *pg, const PgRun *run) MUST_CHECK;
+/* Something was done that the client must not take for undone. */
+Err pg_withhold_ends(Pg *pg) MUST_CHECK;
 /* The server's own error stands for ours. */
 Err pg_withhold_failed(Pg *pg, Wire *wire) MUST_CHECK;
 /* TO_READY: `ready` is the server's ReadyForQuery, of which pg->status is told. */
