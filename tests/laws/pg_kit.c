@@ -324,6 +324,16 @@ Err kit_client(Kit *k, Bytes bytes)
     return OK;
 }
 
+static Err stop(Kit *k)
+{
+    const Fault fault = { .code = CHP_3402, .rule = LIT("recording-budget") };
+    bool stopped = false;
+
+    TRY(k->stops ? gate_stop(&k->gate, &fault, LIT("d-2"), &stopped) : OK);
+    k->stopped += stopped;
+    return OK;
+}
+
 Err kit_server(Kit *k, Bytes bytes)
 {
     record(k, true, bytes);
@@ -332,6 +342,7 @@ Err kit_server(Kit *k, Bytes bytes)
 
         TRY(buf_append(&k->gate.wire.from_server, bytes_upto(bytes, len)));
         TRY(take_output(k, gate_server_spoke(&k->gate)));
+        TRY(stop(k));
         bytes = bytes_from(bytes, len);
     } while (bytes.len > 0);
     return OK;

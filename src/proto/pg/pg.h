@@ -46,7 +46,10 @@ typedef struct Pg {
     uint8_t tag;
     uint32_t execute_limit;
     PgWithheld withheld;
-    const Fault *why; /* the last one was withheld; static; NULL: none was */
+    const Fault *why; /* the last one was withheld; NULL: none was */
+    Bytes why_id;     /* "d-…", or empty */
+    Fault stopped;    /* why, of what was stopped; its texts and the id are in `words` */
+    Buf words;
     PgLasting lasting;
     size_t row_rest; /* bytes still to come of a row that is dropped unread */
     bool failed;     /* an error came since the last ReadyForQuery */
@@ -62,6 +65,8 @@ extern const Proto PG_PROTO;
 Err pg_client(void *state, Wire *wire, Step *ret_step, Command *ret_command) MUST_CHECK;
 Err pg_settle(void *state, Wire *wire, const Settlement *settlement) MUST_CHECK;
 Err pg_server(void *state, Wire *wire) MUST_CHECK;
+
+Err pg_stop(void *state, Wire *wire, const Fault *fault, Bytes id, bool *ret_stopped) MUST_CHECK;
 
 /* Shared between the two sides. */
 typedef struct PgMark {

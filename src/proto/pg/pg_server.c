@@ -146,16 +146,24 @@ static void skip_to_sync(Pg *pg)
         pg->phase = PG_SKIPPING;
 }
 
+/* For the receipt of what ran on the target and was kept from the client. */
+static Bytes withheld_state(const Pg *pg)
+{
+    return text_of(message_entry(pg->why->code)->sqlstate);
+}
+
 static Err on_error(Pg *pg, Wire *wire, PgAwaited *e, const PgFrame *frame)
 {
     Bytes state = { 0 };
 
-    if (withheld(pg))
+    if (withheld(pg)) {
+        state = withheld_state(pg);
         TRY(pg_withhold_failed(pg, wire));
-    else if (e->stand_in && !e->failed)
+    } else if (e->stand_in && !e->failed) {
         TRY(buf_append(&wire->to_client, buf_view(&e->reply)));
-    else
+    } else {
         TRY(pg_scrub('E', frame->body, pg->phi, &wire->to_client, &state));
+    }
     done(pg, e->run, state, true);
     pg->failed = true;
     e->failed = true;
@@ -228,9 +236,6 @@ static Err tell(Pg *pg, Wire *wire)
                : OK;
 }
 
-/* The receipt of what ran on the target and was kept from the client. */
-static const Bytes WITHHELD_STATE = LIT_INIT("XX000");
-
 static Err on_complete(Pg *pg, Wire *wire, PgAwaited *e, const PgFrame *frame)
 {
     Reader r = reader_of(frame->body);
@@ -248,7 +253,7 @@ static Err on_complete(Pg *pg, Wire *wire, PgAwaited *e, const PgFrame *frame)
         TRY(pg_withhold_ran(pg, e->run));
         TRY(completed(pg, e, tag));
     }
-    done(pg, e->run, withheld(pg) ? WITHHELD_STATE : tag, withheld(pg));
+    done(pg, e->run, withheld(pg) ? withheld_state(pg) : tag, withheld(pg));
     if (e->expect == EXPECT_QUERY) {
         e->run->has_shape = false;
         e->run->statement++;

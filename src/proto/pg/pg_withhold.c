@@ -34,16 +34,70 @@ static bool ready_is_due(const Pg *pg)
     return false;
 }
 
-Err pg_withhold(Pg *pg, Wire *wire, const Fault *why)
+static Err withhold(Pg *pg, Wire *wire, const Fault *why, Bytes id)
 {
     pg->why = why;
+    pg->why_id = id;
     if (ready_is_due(pg)) {
         pg->withheld = WITHHELD_TO_READY;
         return OK;
     }
     pg->withheld = WITHHELD_TO_STAND_IN;
     pg->phase = PG_SKIPPING;
-    return pg_stand_in(pg, wire, false, why, (Bytes){ 0 });
+    return pg_stand_in(pg, wire, false, why, id);
+}
+
+Err pg_withhold(Pg *pg, Wire *wire, const Fault *why)
+{
+    return withhold(pg, wire, why, (Bytes){ 0 });
+}
+
+static Bytes take(Bytes *rest, size_t len)
+{
+    const Bytes text = bytes_upto(*rest, len);
+
+    *rest = bytes_from(*rest, len);
+    return text;
+}
+
+/* The caller's words die with its turn; the answer ends later. */
+static Err keep_words(Pg *pg, const Fault *fault, Bytes id, Bytes *ret_id)
+{
+    const Bytes texts[] = { fault->rule, fault->fact, fault->next, id };
+
+    buf_truncate(&pg->words, 0);
+    for (size_t i = 0; i < COUNT_OF(texts); i++)
+        TRY(buf_append(&pg->words, texts[i]));
+    Bytes rest = buf_view(&pg->words);
+    pg->stopped = (Fault){ .code = fault->code };
+    pg->stopped.rule = take(&rest, fault->rule.len);
+    pg->stopped.fact = take(&rest, fault->fact.len);
+    pg->stopped.next = take(&rest, fault->next.len);
+    *ret_id = rest;
+    return OK;
+}
+
+/* Only what is sending rows: a statement that runs and has sent none is not meant. */
+static bool streams(const Pg *pg)
+{
+    const PgAwaited *e = pg_queue_head(&pg->queue);
+
+    return e != NULL && (e->expect == EXPECT_QUERY || e->expect == EXPECT_EXECUTE) && !e->failed &&
+           e->run != NULL && e->run->receipt.rows > 0;
+}
+
+Err pg_stop(void *state, Wire *wire, const Fault *fault, Bytes id, bool *ret_stopped)
+{
+    Pg *pg = state;
+    Bytes kept;
+
+    *ret_stopped = false;
+    if (pg->phase == PG_ENDED || pg->withheld != WITHHELD_NOTHING || !streams(pg))
+        return OK;
+    TRY(keep_words(pg, fault, id, &kept));
+    TRY(withhold(pg, wire, &pg->stopped, kept));
+    *ret_stopped = true;
+    return OK;
 }
 
 /* By statement, as far as its text tells. */
@@ -110,7 +164,7 @@ Err pg_withhold_ends(Pg *pg)
 Err pg_withhold_failed(Pg *pg, Wire *wire)
 {
     pg->withheld = WITHHELD_NOTHING;
-    return pg_fault(&wire->to_client, pg->why, (Bytes){ 0 });
+    return pg_fault(&wire->to_client, pg->why, pg->why_id);
 }
 
 Err pg_withhold_ready(Pg *pg, Wire *wire, Bytes ready)
@@ -118,9 +172,9 @@ Err pg_withhold_ready(Pg *pg, Wire *wire, Bytes ready)
     pg->withheld = WITHHELD_NOTHING;
     if (pg->status == 'T') /* what came behind it, pipelined, has run in that transaction */
         return pg->queue.count > 0 ? pg_withhold_ends(pg)
-                                   : pg_stand_in(pg, wire, true, pg->why, (Bytes){ 0 });
+                                   : pg_stand_in(pg, wire, true, pg->why, pg->why_id);
     if (pg->lasting != LASTS_NOT)
         return pg_withhold_ends(pg); /* committed */
-    TRY(pg_fault(&wire->to_client, pg->why, (Bytes){ 0 }));
+    TRY(pg_fault(&wire->to_client, pg->why, pg->why_id));
     return buf_append(&wire->to_client, ready);
 }

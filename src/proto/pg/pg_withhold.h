@@ -1,4 +1,4 @@
-/* A result that may not leave ends its statement, not the session.
+/* A result that may not leave, or not go on (pg_stop), ends its statement, not the session.
  *
  *                     ┌─ ReadyForQuery is due ──▶ TO_READY ─── I ──▶ our error, ReadyForQuery
  *     row or shape ───┤                              └──────── T ──▶ a message that must fail; its
@@ -17,7 +17,7 @@ extern const Fault PG_ROW_TOO_LONG, PG_ROW_UNMASKABLE, PG_SHAPE_DISAGREES;
 /* pg->why, where the session has to end. */
 extern const Fault PG_PAST_UNDOING;
 
-/* From the entry at the head on, nothing leaves. `why` is static. */
+/* From the entry at the head on, nothing leaves. `why` stays until that has ended. */
 Err pg_withhold(Pg *pg, Wire *wire, const Fault *why) MUST_CHECK;
 /* The run's statement has completed on the server. */
 Err pg_withhold_ran(Pg *pg, const PgRun *run) MUST_CHECK;
