@@ -16,10 +16,10 @@ const Command COMMANDS[] = {
       .help = "How the gateway is doing.",
       .call = "status",
       .run = command_call,
-      .columns = "version recording uptime_ms sessions_live requests_open segments checkpoint "
-                 "sandbox_wanted processes" },
+      .columns = "version recording uptime_ms sessions_live requests_open segments disk writers "
+                 "checkpoint sandbox_wanted processes" },
     { .name = "doctor",
-      .help = "Check configuration, folders, kernel features and clock.",
+      .help = "Check configuration, folders, room for the journal, kernel features and clock.",
       .run = command_doctor },
     { .name = "whoami",
       .help = "Who the gateway takes you for.",

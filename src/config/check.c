@@ -77,6 +77,16 @@ static void check_resources_exist(Loader *l, const NameColumn *resources, const 
             check_exists(l, resources, &names->at[i]);
 }
 
+/* Either may have been left out: the fault is where the other one was written. */
+static void check_watermarks(Loader *l, const Watermarks *marks)
+{
+    const bool written = load_place(l, &marks->sessions).line > 1;
+
+    if (marks->sessions > marks->reads)
+        error_at(l, written ? &marks->sessions : &marks->reads,
+                 "`sessions` must not be above `reads`: what it does comes first");
+}
+
 static void check_settings(Loader *l, const Config *c)
 {
     const Address *listen = &c->gateway.listen.postgres;
@@ -89,6 +99,7 @@ static void check_settings(Loader *l, const Config *c)
         error_at(l, &c->identity.local,
                  "nobody could sign in: local users are the only ones in "
                  "this version");
+    check_watermarks(l, &c->recording.watermarks);
     if (c->retention.audit_ms != 0 && c->retention.audit_ms < SIX_YEARS_MS)
         warn_at(l, &c->retention.audit_ms,
                 "45 CFR 164.316(b)(2)(i) asks for six years; shorter needs a reason elsewhere");

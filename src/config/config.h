@@ -48,9 +48,21 @@ typedef struct SignIn {
     bool local;
 } SignIn;
 
+/* Bytes of the journal that one identity may cause on one resource. */
+typedef struct RecordingBudget {
+    uint64_t hour, day;
+} RecordingBudget;
+
+/* Percent of the journal's volume in use. */
+typedef struct Watermarks {
+    uint64_t sessions, reads;
+} Watermarks;
+
 typedef struct Recording {
     Results results;
     DiskFull on_disk_full;
+    RecordingBudget budget;
+    Watermarks watermarks;
 } Recording;
 
 typedef struct Retention {

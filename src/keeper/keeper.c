@@ -153,6 +153,7 @@ Err keeper_open(Keeper *k, Bytes config_yaml, const Id *writer)
     TRY(open_store(k, &state));
     TRY(open_keys(k, state));
     TRY(count_start(k));
+    TRY(budgets_open(k));
     k->ledger.store = k->store;
     k->ledger.journal = k->journal;
     TRY(ledger_open(&k->ledger, &k->keys));
@@ -161,18 +162,24 @@ Err keeper_open(Keeper *k, Bytes config_yaml, const Id *writer)
     k->diary.policy_hash = k->policy_hash;
     TRY(diary_open(&k->diary, writer, k->now));
     TRY(record_rebuild(k));
-    return record_policy(k);
+    TRY(record_policy(k));
+    watermark_look(k);
+    return OK;
 }
 
 void keeper_close(Keeper *k)
 {
     k->now = clock_now();
+    if (k->store != NULL && budgets_write(k) != OK)
+        log_line(LOG_ERROR, "budget", "what was recorded lately is not kept: %s",
+                 store_why(k->store));
     if (k->diary.ledger != NULL &&
         (diary_turn(&k->diary, k->now, false) != OK || ledger_sign(&k->ledger, k->now, true) != OK))
         log_line(LOG_ERROR, "journal", "the last segment is not sealed; the next start will");
     diary_done(&k->diary);
     ledger_done(&k->ledger);
     signins_done(&k->signins);
+    budgets_done(&k->budgets);
     salted_cache_done(&k->salted);
     keys_done(&k->keys);
     store_close(k->store);
@@ -201,6 +208,9 @@ void keeper_tick(Keeper *k)
         err = diary_turn(&k->diary, k->now, true);
     if (err == OK)
         err = ledger_sign(&k->ledger, k->now, false);
+    watermark_look(k);
+    if (err == OK)
+        err = budgets_tick(k);
     if (approve_expire(k) != OK || err != OK)
         log_line(LOG_ERROR, "keeper", "the journal or the store cannot be written (%s)",
                  store_why(k->store));

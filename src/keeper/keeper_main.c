@@ -38,6 +38,8 @@ static void peer_bury(KeeperPeer *p)
     if (!p->gone || !p->drained)
         return;
     peer_unlink(p);
+    if (p->party == PARTY_WORKER)
+        budget_writer_gone(k, &p->writer);
     if (p->party == PARTY_WORKER && recovery_of_writer(k, &p->writer) != OK)
         log_line(LOG_ERROR, "recovery", "worker %u's records are not all sealed; see above",
                  p->slot);
@@ -97,7 +99,7 @@ static Err peer_add(Keeper *k, const Peer *said, int fd)
     }
     p->next = k->peers;
     k->peers = p;
-    return OK;
+    return p->party == PARTY_WORKER ? watermark_tell(p) : OK;
 }
 
 static void peer_gone(Keeper *k, const Peer *said)

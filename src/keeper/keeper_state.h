@@ -7,9 +7,11 @@
 
 #include "config/config.h"
 #include "keeper/administrators.h"
+#include "keeper/budget.h"
 #include "keeper/diary.h"
 #include "keeper/signin.h"
 #include "keeper/upstream.h"
+#include "keeper/watermark.h"
 #include "model/ask.h"
 #include "model/verdict.h"
 #include "store/store_user.h"
@@ -48,6 +50,8 @@ typedef struct Keeper {
     KeeperPeer *peers;
     Signins signins;
     SaltedCache salted;
+    Budgets budgets;
+    Watermark disk;
     Administrators administrators;
     struct Explaining *explaining; /* admin_explain.c: calls that wait for a worker */
     SandboxState sandbox;

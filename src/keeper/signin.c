@@ -195,9 +195,12 @@ static void try_nobody(const Keeper *k, Bytes user, Trial *t)
     t->held = scram_proof_holds(&fake, t->exchange, &t->proof) && false;
 }
 
-static Err record_attempt(Keeper *k, const Signin *n, const char *outcome, bool wait)
+static Err record_attempt(Keeper *k, const Signin *n, Bytes outcome, Ruling ruling)
 {
+    const bool admitted = ruling == RULING_ALLOW;
     CLEANUP(buf_done) Buf payload = { 0 };
+
+    const IdText session = id_text('s', &n->session);
 
     buf_init(&payload, 8192);
     Json j = json_write_begin(&payload);
@@ -205,17 +208,18 @@ static Err record_attempt(Keeper *k, const Signin *n, const char *outcome, bool 
     json_write_string(&j, "user", n->user);
     json_write_string(&j, "resource", n->resource);
     json_write_string(&j, "peer", n->peer);
+    json_write_string(&j, "session", text_of(session.text));
     json_write_string(&j, "method", LIT("scram-sha-256"));
-    json_write_string(&j, "outcome", text_of(outcome));
+    json_write_string(&j, "outcome", outcome);
     json_write_object_end(&j);
     TRY(json_write_end(&j));
     DiaryEntry entry = { .type = LEAF_AUTH,
                          .actor = n->user,
                          .target = n->resource,
                          .payload = buf_view(&payload),
-                         .ruling = wait ? RULING_ALLOW : RULING_DENY,
-                         .wait = wait };
-    if (wait)
+                         .ruling = (uint8_t)ruling,
+                         .wait = admitted };
+    if (admitted)
         entry.about = n->session;
     return diary_write(&k->diary, &entry, k->now, NULL);
 }
@@ -302,7 +306,7 @@ static Err admit(const Proof *p, Arena *a, SigninProveAnswer *ret)
     TRY(store_begin(k->store));
     Err err = keep_session(k, p->signin, p->ask, p->trial, ret);
     if (err == OK)
-        err = record_attempt(k, p->signin, "success", true);
+        err = record_attempt(k, p->signin, LIT("success"), RULING_ALLOW);
     if (err == OK)
         err = store_commit(k->store);
     store_rollback(k->store);
@@ -329,7 +333,11 @@ static Err judge(Keeper *k, const Signin *n, const SigninProve *ask, Arena *a,
         try_nobody(k, n->user, &trial);
     if (known != OK || !trial.held || signin_is_limited(k, n->user, n->peer)) {
         signin_count_failure(k, n->user, n->peer);
-        return record_attempt(k, n, "failure", false);
+        return record_attempt(k, n, LIT("failure"), RULING_DENY);
+    }
+    if (watermark_refuses(k, who.name, a, &ret->why)) {
+        ret->refused = CHP_3402;
+        return record_attempt(k, n, ret->why, RULING_DENY);
     }
     const Proof proof = { k, n, ask, &trial, &who, &user };
     TRY(admit(&proof, a, ret));

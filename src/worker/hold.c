@@ -326,11 +326,18 @@ static void on_cancel_dialed(void *ctx, const ChannelMessage *m)
     close(m->fd);
 }
 
-static void cancel_session(Session *s)
+void hold_cancel_target(Session *s)
 {
     CLEANUP(buf_done) Buf body = { 0 };
     const DialAsk dial = { .resource = target_index(s->target) };
 
+    buf_init(&body, 64);
+    if (s->phase == SESSION_OPEN && pack_dial(&body, &dial) == OK)
+        (void)!channel_ask(s->worker->supervisor, ASK_DIAL, buf_view(&body), on_cancel_dialed, s);
+}
+
+static void cancel_session(Session *s)
+{
     if (s->holding) {
         const HoldAnswer a = { .request = s->request, .state = HOLD_WITHDRAWN };
 
@@ -339,9 +346,7 @@ static void cancel_session(Session *s)
         settle(s, &a);
         return;
     }
-    buf_init(&body, 64);
-    if (s->phase == SESSION_OPEN && pack_dial(&body, &dial) == OK)
-        (void)!channel_ask(s->worker->supervisor, ASK_DIAL, buf_view(&body), on_cancel_dialed, s);
+    hold_cancel_target(s);
 }
 
 void hold_cancel(Worker *w, const Cancel *cancel)

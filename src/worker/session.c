@@ -239,7 +239,7 @@ void session_end(Session *s, const char *reason)
 void session_farewell(Session *s, const Fault *fault)
 {
     const IdText id = id_text('s', &s->id);
-    const Bytes shown = s->recorded ? text_of(id.text) : (Bytes){ 0 };
+    const Bytes shown = s->recorded || s->named ? text_of(id.text) : (Bytes){ 0 };
 
     if (s->phase == SESSION_ENDING || s->phase == SESSION_DEAD)
         return;
@@ -296,6 +296,7 @@ void session_free(Session *s)
     if (s->end_reason == NULL)
         s->end_reason = "ended";
     write_end(s);
+    budget_close(s);
     tell_keeper(s);
     channel_forget(w->keeper, s);
     channel_forget(w->supervisor, s);
@@ -398,6 +399,8 @@ void session_step(Session *s)
         s->gate.written = buf_len(&s->gate.wire.to_client); /* sign-in: nothing to record yet */
     else if (gate_write_down_output(&s->gate) != OK) {
         session_unrecorded(s);
+    } else {
+        budget_check(s);
     }
 }
 

@@ -22,6 +22,7 @@ enum {
     ACCEPT_BATCH = 64,
     SESSIONS_MAX = 10000,
     PAYLOAD_MAX = 32 << 20,
+    WORDS_MAX = 4096,
     SIGNIN_MAX = 1000, /* connections that have not signed in yet: a flood stays outside */
     EXIT_CANNOT_START = 1,
 };
@@ -198,6 +199,7 @@ static void on_tick(uv_timer_t *timer)
 
     read_clock(w);
     link_tick(w);
+    budget_tick(w);
     targets_tick(w);
     check_deadlines(w);
     check_parses(w);
@@ -263,6 +265,7 @@ static Err start(Worker *w)
     random_fill(random, sizeof random);
     w->hash_key = siphash_key(random);
     buf_init(&w->payload, PAYLOAD_MAX);
+    buf_init(&w->words, WORDS_MAX);
     look_init(&w->looks, worker_look, w->hash_key);
     w->looks.heavy = parse_is_heavy;
     TRY(parse_begin(w));

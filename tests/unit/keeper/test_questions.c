@@ -130,6 +130,38 @@ static void segments_are_not_given_without_end(void)
     end(&p);
 }
 
+static void recorded(Pair *p, uint8_t session, uint64_t bytes)
+{
+    CLEANUP(buf_done) Buf body = { 0 };
+    const Recorded m = { { { session } }, bytes };
+
+    buf_init(&body, 64);
+    p->answers = 0;
+    EXPECT(pack_recorded(&body, &m) == OK);
+    EXPECT(channel_tell(p->worker, ASK_RECORDED, buf_view(&body), -1) == OK);
+    while (p->answers == 0)
+        (void)uv_run(&p->loop, UV_RUN_ONCE);
+}
+
+/* A worker hears how an identity stands with all of its sessions. */
+static void what_is_recorded_is_added_up(void)
+{
+    Budget m;
+    Pair p;
+
+    begin(&p);
+    (void)room_session(&p.room, "dana", IDENTITY_HUMAN, 7);
+    (void)room_session(&p.room, "dana", IDENTITY_HUMAN, 8);
+    recorded(&p, 7, 1000);
+    recorded(&p, 8, 500);
+    EXPECT(p.kind == ASK_BUDGET && unpack_budget(buf_view(&p.body), &m) == OK);
+    EXPECT(text_eq(m.user, LIT("dana")) && text_eq(m.resource, LIT("ehr")));
+    EXPECT(m.hour_bytes == 1500 && m.day_bytes == 1500 && m.hour / 24 == m.day);
+    recorded(&p, 8, 499);
+    EXPECT(p.last == ERR_MALFORMED);
+    end(&p);
+}
+
 /* The other side of a proof: what PostgreSQL would check. */
 static void a_proof_for_the_target(void)
 {
@@ -229,6 +261,7 @@ int main(void)
 {
     TEST(a_segment_comes_with_its_file);
     TEST(segments_are_not_given_without_end);
+    TEST(what_is_recorded_is_added_up);
     TEST(a_proof_for_the_target);
     TEST(proofs_only_for_ones_own_sessions);
     TEST(pseudonym_keys_go_with_sessions);
