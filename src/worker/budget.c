@@ -253,6 +253,7 @@ void budget_check(Session *s)
         fault = budget_refusal(s);
     if (fault != NULL)
         stop(s, fault);
-    if (s->bytes - s->bytes_reported >= REPORT_BYTES)
+    /* Used up here: other workers should know. */
+    if (fault != NULL || s->bytes - s->bytes_reported >= REPORT_BYTES)
         budget_report(s);
 }
