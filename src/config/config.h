@@ -53,6 +53,12 @@ typedef struct RecordingBudget {
     uint64_t hour, day;
 } RecordingBudget;
 
+/* So much above a budget, in refusals and their like, and sessions end: 1 MiB and an eighth. */
+static inline uint64_t budget_end(uint64_t limit)
+{
+    return limit + limit / 8 + (1 << 20);
+}
+
 /* Percent of the journal's volume in use. */
 typedef struct Watermarks {
     uint64_t sessions, reads;

@@ -200,18 +200,23 @@ void budget_writer_gone(Keeper *k, const Id *writer)
 
 /* --- telling ------------------------------------------------------------------------------ */
 
-static Err tell(KeeperPeer *peer, const StoreRecorded *row)
+/* `s` NULL: nobody of that worker is answered. */
+static Err tell(KeeperPeer *peer, const StoreRecorded *row, const BudgetSession *s)
 {
     CLEANUP(buf_done) Buf body = { 0 };
-    const Budget m = { .user = row->user,
-                       .resource = row->resource,
-                       .hour = row->hour,
-                       .hour_bytes = row->hour_bytes,
-                       .day = row->day,
-                       .day_bytes = row->day_bytes };
+    Budget m = { .user = row->user,
+                 .resource = row->resource,
+                 .hour = row->hour,
+                 .hour_bytes = row->hour_bytes,
+                 .day = row->day,
+                 .day_bytes = row->day_bytes };
 
     if (peer->channel == NULL)
         return OK;
+    if (s != NULL) {
+        m.session = s->id;
+        m.bytes = s->counted;
+    }
     buf_init(&body, 1024);
     TRY(pack_budget(&body, &m));
     return channel_tell(peer->channel, ASK_BUDGET, buf_view(&body), -1);
@@ -222,13 +227,13 @@ Err budget_tell(KeeperPeer *peer, const Id *session)
     BudgetSession *s;
 
     TRY(session_of(peer->keeper, session, &peer->writer, &s));
-    return tell(peer, &s->account->row);
+    return tell(peer, &s->account->row, s);
 }
 
-static void tell_everybody(Keeper *k, const StoreRecorded *row)
+static void tell_others(Keeper *k, const KeeperPeer *but, const StoreRecorded *row)
 {
     for (KeeperPeer *p = k->peers; p != NULL; p = p->next)
-        if (p->party == PARTY_WORKER && !p->gone && tell(p, row) != OK)
+        if (p != but && p->party == PARTY_WORKER && !p->gone && tell(p, row, NULL) != OK)
             log_line(LOG_WARN, "budget", "worker %u could not be told", p->slot);
 }
 
@@ -239,6 +244,29 @@ static bool used_up(const Keeper *k, const StoreRecorded *row)
     const RecordingBudget *limit = &k->config.recording.budget;
 
     return row->hour_bytes >= limit->hour || row->day_bytes >= limit->day;
+}
+
+bool budget_refuses(Keeper *k, Bytes user, Bytes resource, Arena *a, Bytes *ret_why)
+{
+    CLEANUP(buf_done) Buf why = { 0 };
+    const StoreRecorded fresh = { .user = user, .resource = resource };
+    const RecordingBudget *limit = &k->config.recording.budget;
+    BudgetAccount *account;
+
+    if (resource.len == 0 || account_of(k, &fresh, &account) != OK)
+        return false; /* nothing of that name can be opened */
+    const bool day = account->row.day_bytes >= budget_end(limit->day);
+    if (!day && account->row.hour_bytes < budget_end(limit->hour))
+        return false;
+    buf_init(&why, 1024);
+    if (text_format(&why,
+                    "the recording budget of %s on %s is used up and more, and no session of "
+                    "theirs begins until %02u:00 UTC",
+                    account->user, account->resource,
+                    day ? 0 : (unsigned)((account->row.hour + 1) % 24)) != OK ||
+        arena_copy(a, buf_view(&why), ret_why) != OK)
+        *ret_why = LIT("the recording budget is used up");
+    return true;
 }
 
 static void count(Keeper *k, BudgetSession *s, uint64_t bytes)
@@ -269,11 +297,12 @@ Err budget_recorded(KeeperPeer *peer, Bytes body)
     roll(k, &s->account->row);
     const bool before = used_up(k, &s->account->row);
     count(k, s, m.bytes);
+    TRY(tell(peer, &s->account->row, s));
     if (before || !used_up(k, &s->account->row))
-        return tell(peer, &s->account->row);
+        return OK;
     log_line(LOG_WARN, "budget", "the recording budget of %s on %s is used up", s->account->user,
              s->account->resource);
-    tell_everybody(k, &s->account->row);
+    tell_others(k, peer, &s->account->row);
     if (budgets_write(k) != OK)
         log_line(LOG_ERROR, "budget", "it is not kept: %s", store_why(k->store));
     return OK;

@@ -9,6 +9,7 @@
 #ifndef KEEPER_BUDGET_H
 #define KEEPER_BUDGET_H
 
+#include "base/arena.h"
 #include "base/map.h"
 #include "store/store_recorded.h"
 
@@ -33,6 +34,8 @@ void budgets_done(Budgets *b);
 Err budget_recorded(struct KeeperPeer *peer, Bytes body) MUST_CHECK;
 /* Tells the worker of this session how its identity stands. */
 Err budget_tell(struct KeeperPeer *peer, const Id *session) MUST_CHECK;
+/* Is this budget so far behind that no session may begin? Then *ret_why, in `a`, says so. */
+bool budget_refuses(struct Keeper *k, Bytes user, Bytes resource, Arena *a, Bytes *ret_why);
 void budget_session_gone(struct Keeper *k, const Id *session);
 void budget_writer_gone(struct Keeper *k, const Id *writer);
 /* What is new goes to the store, in one transaction. */

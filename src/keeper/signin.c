@@ -313,6 +313,16 @@ static Err admit(const Proof *p, Arena *a, SigninProveAnswer *ret)
     return err;
 }
 
+/* Of whoever is who they say: would their records have room? */
+static bool no_room(Keeper *k, const Signin *n, Arena *a, SigninProveAnswer *ret)
+{
+    ret->rule = LIT("recording-budget");
+    if (budget_refuses(k, n->user, n->resource, a, &ret->why))
+        return true;
+    ret->rule = LIT("disk-watermark");
+    return watermark_refuses(k, n->user, a, &ret->why);
+}
+
 static Err judge(Keeper *k, const Signin *n, const SigninProve *ask, Arena *a,
                  SigninProveAnswer *ret)
 {
@@ -335,7 +345,7 @@ static Err judge(Keeper *k, const Signin *n, const SigninProve *ask, Arena *a,
         signin_count_failure(k, n->user, n->peer);
         return record_attempt(k, n, LIT("failure"), RULING_DENY);
     }
-    if (watermark_refuses(k, who.name, a, &ret->why)) {
+    if (no_room(k, n, a, ret)) {
         ret->refused = CHP_3402;
         return record_attempt(k, n, ret->why, RULING_DENY);
     }

@@ -120,7 +120,8 @@ bool ask_allowed(uint16_t kind, Party from, Party to, bool is_question);
     F(BYTES, server_final)                                                                         \
     F(U8, identity_kind)                                                                           \
     F(U32, refused) /* MessageCode: who it is was shown, and no session may begin; 0: ok says */   \
-    F(BYTES, why)   /* of that, for people */                                                      \
+    F(BYTES, rule)  /* of that */                                                                  \
+    F(BYTES, why)                                                                                  \
     F(BYTES, name)                                                                                 \
     F(BYTES, owner)                                                                                \
     F(LIST, groups)                                                                                \
@@ -146,6 +147,8 @@ bool ask_allowed(uint16_t kind, Party from, Party to, bool is_question);
 #define BUDGET_FIELDS(F)                                                                           \
     F(BYTES, user)                                                                                 \
     F(BYTES, resource)                                                                             \
+    F(ID, session) /* whose RECORDED this answers: zero, none's */                                 \
+    F(U64, bytes)  /* of it, in the sums */                                                        \
     F(U64, hour)                                                                                   \
     F(U64, hour_bytes)                                                                             \
     F(U64, day)                                                                                    \

@@ -1,9 +1,10 @@
 /* What may still be recorded: for an identity on a resource, and for an answer when the journal's
  * volume is nearly full.
  *
- *     record ──▶ unreported ── RECORDED, at 256 KiB or after 1 s ──▶ keeper
- *                                used, by all sessions ◀── BUDGET ──┘
+ *     record ──▶ uncounted ── RECORDED, at 256 KiB or after 1 s ──▶ keeper
+ *                    └──▶ sums of all sessions ◀── BUDGET ──────────┘
  *
+ * What the keeper has not said to be in its sums is added to them, never left out.
  * Used up: the next statement is refused, and rows that are streaming are stopped: the target is
  * told to cancel, what still comes is dropped. An answer is everything up to ReadyForQuery. */
 #include "worker/worker.h"
@@ -29,7 +30,8 @@ struct Account {
     Bytes user; /* in `names` */
     const Target *target;
     uint64_t hour, hour_bytes, day, day_bytes; /* as the keeper told last */
-    uint64_t unreported;
+    uint64_t uncounted; /* of its sessions: not in those sums, or not known to be */
+    uint64_t left;      /* the same of sessions that are gone, until the keeper tells again */
     uint8_t names[];
 };
 
@@ -79,7 +81,8 @@ void budget_close(Session *s)
     if (s->account == NULL)
         return;
     budget_report(s);
-    s->account->unreported -= s->bytes - s->bytes_reported;
+    s->account->uncounted -= s->bytes - s->bytes_counted;
+    s->account->left += s->bytes - s->bytes_counted;
     if (--s->account->sessions == 0)
         forget(s->worker, s->account);
     s->account = NULL;
@@ -90,7 +93,7 @@ void budget_close(Session *s)
 void budget_wrote(Session *s, uint64_t bytes)
 {
     s->bytes += bytes;
-    s->account->unreported += bytes;
+    s->account->uncounted += bytes;
 }
 
 /* Its last bytes are written down at the end of the turn. */
@@ -108,7 +111,6 @@ void budget_report(Session *s)
     if (s->bytes == s->bytes_reported || pack_recorded(&body, &m) != OK ||
         channel_tell(s->worker->keeper, ASK_RECORDED, buf_view(&body), -1) != OK)
         return; /* next time */
-    s->account->unreported -= s->bytes - s->bytes_reported;
     s->bytes_reported = s->bytes;
 }
 
@@ -128,14 +130,15 @@ void budget_say_again(Worker *w)
     for (Session *s = w->sessions; s != NULL; s = s->next) {
         if (s->account == NULL)
             continue;
-        s->account->unreported += s->bytes_reported;
-        s->bytes_reported = 0;
+        s->account->uncounted += s->bytes_counted;
+        s->bytes_reported = s->bytes_counted = 0;
         budget_report(s);
     }
 }
 
 void budget_told(Worker *w, const Budget *m)
 {
+    Session *s = id_is_zero(&m->session) ? NULL : session_by_id(w, &m->session);
     const Target *target = target_of(w, m->resource);
     Account *a = target != NULL ? account_of(w, m->user, target) : NULL;
 
@@ -145,6 +148,11 @@ void budget_told(Worker *w, const Budget *m)
     a->hour_bytes = m->hour_bytes;
     a->day = m->day;
     a->day_bytes = m->day_bytes;
+    a->left = 0;
+    if (s == NULL || s->account != a || m->bytes > s->bytes || m->bytes < s->bytes_counted)
+        return;
+    a->uncounted -= m->bytes - s->bytes_counted;
+    s->bytes_counted = m->bytes;
 }
 
 /* --- judging -------------------------------------------------------------------------------- */
@@ -180,14 +188,15 @@ static bool is_used_up(const Session *s, Use *ret)
 {
     const Account *a = s->account;
     const RecordingBudget *limit = &s->worker->config.recording.budget;
+    const uint64_t open = a->uncounted + a->left;
     const uint64_t now = s->worker->now.unix_ns, hour = now / HOUR_NS, day = now / DAY_NS;
 
-    *ret = (Use){ .bytes = (day > a->day ? 0 : a->day_bytes) + a->unreported,
+    *ret = (Use){ .bytes = (day > a->day ? 0 : a->day_bytes) + open,
                   .limit = limit->day,
                   .what = "today" };
     if (ret->bytes >= ret->limit)
         return true;
-    *ret = (Use){ .bytes = (hour > a->hour ? 0 : a->hour_bytes) + a->unreported,
+    *ret = (Use){ .bytes = (hour > a->hour ? 0 : a->hour_bytes) + open,
                   .limit = limit->hour,
                   .what = "this hour",
                   .reset_hour = (unsigned)((hour + 1) % 24) };
@@ -239,6 +248,14 @@ static void stop(Session *s, const Fault *fault)
     hold_cancel_target(s);
 }
 
+/* Refusals are written down, too: whoever goes on asking has to go. */
+static bool is_far_behind(const Session *s)
+{
+    Use use;
+
+    return is_used_up(s, &use) && use.bytes >= budget_end(use.limit);
+}
+
 void budget_check(Session *s)
 {
     const Fault *fault;
@@ -251,7 +268,9 @@ void budget_check(Session *s)
     fault = too_large(s);
     if (fault == NULL)
         fault = budget_refusal(s);
-    if (fault != NULL)
+    if (is_far_behind(s))
+        session_farewell(s, budget_refusal(s));
+    else if (fault != NULL)
         stop(s, fault);
     /* Used up here: other workers should know. */
     if (fault != NULL || s->bytes - s->bytes_reported >= REPORT_BYTES)

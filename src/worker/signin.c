@@ -348,7 +348,7 @@ static void refuse_as_told(Session *s, const SigninProveAnswer *a)
 {
     s->named = true;
     session_farewell(s, &(Fault){ .code = CHP_3402,
-                                  .rule = LIT("disk-watermark"),
+                                  .rule = a->rule,
                                   .fact = a->why,
                                   .next = LIT("try again later, or tell the administrator") });
 }

@@ -95,6 +95,7 @@ typedef struct Session {
     Account *account;  /* budget.c; NULL: not signed in */
     uint64_t bytes;    /* this session's part of the journal */
     uint64_t bytes_reported;
+    uint64_t bytes_counted;  /* in the account's sums, as the keeper told */
     uint64_t bytes_answered; /* at the end of the last turn in which the target was ready */
     bool answered;           /* it was in this turn */
     uint32_t cancel_pid;

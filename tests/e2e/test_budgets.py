@@ -105,6 +105,31 @@ def test_it_is_in_the_record(small):
     assert "SELECT 4711" in shown and "recording-budget" in shown, shown
 
 
+def test_refusals_have_an_end_too(site):
+    """Each of them is written down: whoever goes on asking is put out, and stays out."""
+    not_at_the_hours_end()
+    with gateway(site, hour="64KiB", day="64MiB") as (gate, passwords, _):
+        client = connect(gate, passwords)
+        use_up(client)
+        refused, ended = 0, None
+        while ended is None and refused < 5000:
+            client.send(*[wire.query("SELECT 1")] * 50)
+            try:
+                for _ in range(50):
+                    got = client.until()
+                    assert wire.errors(got)[0]["C"] == "53400"
+                    refused += 1
+                    ended = ended or (None if wire.status(got) else wire.errors(got)[0])
+            except (wire.ServerClosed, ConnectionError) as error:
+                ended = ended or error
+        assert ended is not None and 200 < refused < 3000, (ended, refused)
+        with pytest.raises(PermissionError) as error:
+            stack.wait_for(lambda: connect(gate, passwords).close(), 3)
+        assert error.value.args[0]["C"] == "53400"
+        assert "(rule recording-budget, s-" in error.value.args[0]["M"], error.value
+        assert works(connect(gate, passwords, "erin"))
+
+
 def stopped(client, *data):
     """Sends a statement whose answer is stopped, and looks at how it ended and how much of it came."""
     client.send(*data)

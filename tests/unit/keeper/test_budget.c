@@ -126,6 +126,27 @@ static void used_up_is_kept_at_once(void)
     room_close(&r);
 }
 
+static void far_behind_nobody_begins_a_session(void)
+{
+    const RecordingBudget budget = { .hour = 8 * MIB, .day = 64 * MIB };
+    Bytes why = { 0 };
+    Room r;
+
+    room_open(&r);
+    room_people(&r);
+    r.k->config.recording.budget = budget;
+    (void)room_session(&r, "dana", IDENTITY_HUMAN, 7);
+    EXPECT(record(&r, 7, 10 * MIB - 1) == OK); /* 8, an eighth of it and 1 */
+    EXPECT(!budget_refuses(r.k, LIT("dana"), LIT("ehr"), &r.arena, &why));
+    EXPECT(record(&r, 7, 10 * MIB) == OK);
+    EXPECT(budget_refuses(r.k, LIT("dana"), LIT("ehr"), &r.arena, &why) && why.len > 0);
+    EXPECT(!budget_refuses(r.k, LIT("dana"), LIT("other"), &r.arena, &why));
+    EXPECT(!budget_refuses(r.k, LIT("pat"), LIT("ehr"), &r.arena, &why));
+    r.k->now.unix_ns += HOUR_NS;
+    EXPECT(!budget_refuses(r.k, LIT("dana"), LIT("ehr"), &r.arena, &why));
+    room_close(&r);
+}
+
 static void a_level_ends_two_percent_below(void)
 {
     static const Watermarks MARKS = { .sessions = 80, .reads = 90 };
@@ -213,6 +234,7 @@ int main(void)
     TEST(hours_and_days_begin_anew);
     TEST(a_restart_forgets_nothing_of_who_lives);
     TEST(used_up_is_kept_at_once);
+    TEST(far_behind_nobody_begins_a_session);
     TEST(a_level_ends_two_percent_below);
     TEST(the_largest_writers_are_the_fewest_with_more_than_half);
     TEST(a_volume_that_cannot_be_asked_is_a_full_one);

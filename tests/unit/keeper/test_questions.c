@@ -157,6 +157,7 @@ static void what_is_recorded_is_added_up(void)
     EXPECT(p.kind == ASK_BUDGET && unpack_budget(buf_view(&p.body), &m) == OK);
     EXPECT(text_eq(m.user, LIT("dana")) && text_eq(m.resource, LIT("ehr")));
     EXPECT(m.hour_bytes == 1500 && m.day_bytes == 1500 && m.hour / 24 == m.day);
+    EXPECT(m.session.bytes[0] == 8 && m.bytes == 500); /* and what of it they know already */
     recorded(&p, 8, 499);
     EXPECT(p.last == ERR_MALFORMED);
     end(&p);
