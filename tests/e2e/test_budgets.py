@@ -231,6 +231,10 @@ class Volume:
     def reaches(self, level):
         stack.wait_for(lambda: level in self.disk()["level"], 5)
 
+    def nearly_full(self):
+        self.fill(93)
+        self.reaches("no large answers")
+
 
 @pytest.fixture(scope="module")
 def volume(site):
@@ -268,8 +272,7 @@ def test_80_percent_the_largest_writer_gets_no_new_session(volume):
 def test_90_percent_large_answers_are_stopped(site, volume):
     gate, passwords = volume.gate, volume.passwords
     erin = connect(gate, passwords, "erin")
-    volume.fill(93)
-    volume.reaches("no large answers")
+    volume.nearly_full()
     for text in (ENDLESS, RANDOM.format(30_000)):  # cancelled; over before it could be
         got, errors, seen = stopped(erin, wire.query(text))
         assert [e["C"] for e in errors] == ["53400"], errors
@@ -294,6 +297,7 @@ def test_90_percent_large_answers_are_stopped(site, volume):
 
 
 def test_what_is_stopped_in_a_transaction_has_failed_on_the_server(volume):
+    volume.nearly_full()
     erin = connect(volume.gate, volume.passwords, "erin")
     for text in (ENDLESS, RANDOM.format(30_000)):
         assert wire.status(erin.query("BEGIN")) == "T"
@@ -306,6 +310,7 @@ def test_what_is_stopped_in_a_transaction_has_failed_on_the_server(volume):
 
 
 def test_a_write_before_it_in_the_pipeline_is_not_called_undone_when_it_is_not(site, volume):
+    volume.nearly_full()
     erin = connect(volume.gate, volume.passwords, "erin")
     write = "UPDATE encounter SET department = 'stopped' WHERE id = 2"
     got = erin.ask(wire.parse(write), wire.bind(), wire.execute(), wire.parse(RANDOM.format(30_000)), wire.bind(),
@@ -321,6 +326,10 @@ def test_a_write_before_it_in_the_pipeline_is_not_called_undone_when_it_is_not(s
 
 def test_when_there_is_room_again_everything_works(volume):
     gate, passwords = volume.gate, volume.passwords
+    dana = connect(gate, passwords) if volume.disk()["level"] == "normal" else None
+    if dana:
+        assert not wire.errors(dana.query(RANDOM.format(200_000)))
+    volume.nearly_full()
     volume.fill(79)  # not yet: a level ends 2 percent below
     volume.reaches("no new sessions")
     with pytest.raises(PermissionError):
