@@ -18,7 +18,7 @@
 
 enum {
     TICK_MS = 100,
-    TURN_SESSIONS = 4,
+    TURN_SESSIONS = 32,
     ACCEPT_BATCH = 64,
     SESSIONS_MAX = 10000,
     PAYLOAD_MAX = 32 << 20,
