@@ -157,6 +157,7 @@ gateway:
   hold_default: {hold}
   workers: {workers}
   sandbox: {sandbox}
+  admin_users: [{admins}]
 storage: {{state: sqlite:{folder}/state/state.db, journal: {folder}/state/journal, root_key: auto}}
 resources:
   - name: ehr
@@ -190,6 +191,7 @@ guardrails:
   - {{name: no-ddl, resources: [ehr], match: {{effect: [ddl, priv, admin, file, net, os, repl]}}}}
 approvals:
   - {{name: writes-on-phi, when: {{labels: {{phi: "yes"}}, effects: [write]{when}}}, ask: {{group: privacy-office, count: 1}}, grant: {{valid: 15m}}, wait: hold-then-ticket, hold: {hold}}}
+recording: {{budget: {{hour: {hour}, day: {day}}}, watermarks: {{sessions: {sessions_mark}, reads: {reads_mark}}}}}
 """
 
 
@@ -209,7 +211,9 @@ class Gateway:
         password.write_text(GATE_PASSWORD + "\n")
         os.chmod(password, 0o644)  # the keeper has an account of its own when we are root
         values = {"hold": "10m", "workers": 2, "sandbox": os.environ.get("CHAPERONE_SANDBOX", "auto"),
-                  "clear": "", "when": "", "extra_roles": "", "listen": "127.0.0.1", "gateway_tls": "",
+                  "clear": "", "when": "", "extra_roles": "", "admins": "", "hour": "1024GiB", "day": "1024GiB",
+                  # Whatever volume the tests run on is not the journal's own.
+                  "sessions_mark": 98, "reads_mark": 99, "listen": "127.0.0.1", "gateway_tls": "",
                   "target_host": "127.0.0.1", "target_tls": "mode: disable"}
         values.update(settings)
         self.config.write_text(CONFIG.format(port=self.port, folder=self.folder, target=target_port, **values))
@@ -235,12 +239,13 @@ class Gateway:
     def log_text(self):
         return (self.folder / "gateway.log").read_text(errors="replace")
 
-    def cli(self, *args, token=None, input=None, check=True):
+    def cli(self, *args, token=None, input=None, check=True, account=None):
         env = dict(os.environ, CHAPERONE_CONFIG=str(self.config), ASAN_OPTIONS="detect_leaks=0")
         env.pop("CHAPERONE_TOKEN", None)
         if token:
             env["CHAPERONE_TOKEN"] = token
-        done = subprocess.run([str(self.binary), *args], env=env, input=input, text=True, stdout=subprocess.PIPE,
+        prefix = ["runuser", "-u", account, "--"] if account else []
+        done = subprocess.run([*prefix, str(self.binary), *args], env=env, input=input, text=True, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, timeout=60)
         if check and done.returncode != 0:
             raise RuntimeError(f"chaperone {' '.join(args)}: {done.returncode}\n{done.stdout}{done.stderr}")

@@ -18,13 +18,6 @@ void buf_done(Buf *b)
     *b = (Buf){ 0 };
 }
 
-Bytes buf_view(const Buf *b)
-{
-    if (b->start == b->end)
-        return (Bytes){ 0 }; /* NULL + 0 is undefined in C17 */
-    return (Bytes){ b->mem + b->start, b->end - b->start };
-}
-
 void buf_consume(Buf *b, size_t len)
 {
     assert(len <= b->end - b->start);
@@ -69,19 +62,12 @@ static Err buf_make_room(Buf *b, size_t len)
     return OK;
 }
 
-Err buf_append(Buf *b, Bytes data)
+Err buf_append_slowly(Buf *b, Bytes data)
 {
-    if (data.len == 0)
-        return OK;
     TRY(buf_make_room(b, data.len));
     memcpy(b->mem + b->end, data.ptr, data.len);
     b->end += data.len;
     return OK;
-}
-
-Err buf_byte(Buf *b, uint8_t byte)
-{
-    return buf_append(b, (Bytes){ &byte, 1 });
 }
 
 Err buf_zeros(Buf *b, size_t count)
@@ -110,11 +96,6 @@ Err buf_u64(Buf *b, uint64_t v)
 {
     TRY(buf_u32(b, (uint32_t)(v >> 32)));
     return buf_u32(b, (uint32_t)v);
-}
-
-size_t buf_len(const Buf *b)
-{
-    return b->end - b->start;
 }
 
 Err buf_room(Buf *b, size_t len, uint8_t **ret_room, size_t *ret_size)

@@ -10,6 +10,8 @@
 
 #include "base/base.h"
 
+#include <string.h>
+
 typedef struct Buf {
     uint8_t *mem;
     size_t cap, start, end, max;
@@ -17,8 +19,8 @@ typedef struct Buf {
 
 void buf_init(Buf *b, size_t max);
 void buf_done(Buf *b); /* wipes, then frees; safe on a zeroed Buf, which then holds nothing */
-Err buf_append(Buf *b, Bytes data) MUST_CHECK;
-Err buf_byte(Buf *b, uint8_t byte) MUST_CHECK;
+static inline Err buf_append(Buf *b, Bytes data) MUST_CHECK;
+static inline Err buf_byte(Buf *b, uint8_t byte) MUST_CHECK;
 /* Appends `count` zero bytes. */
 Err buf_zeros(Buf *b, size_t count) MUST_CHECK;
 /* Big-endian integers, as on every wire we speak. */
@@ -26,8 +28,8 @@ Err buf_u16(Buf *b, uint16_t v) MUST_CHECK;
 Err buf_u32(Buf *b, uint32_t v) MUST_CHECK;
 Err buf_u64(Buf *b, uint64_t v) MUST_CHECK;
 void buf_consume(Buf *b, size_t len);
-Bytes buf_view(const Buf *b);
-size_t buf_len(const Buf *b);
+static inline Bytes buf_view(const Buf *b);
+static inline size_t buf_len(const Buf *b);
 
 /* Room for at least `len` more bytes behind the end, for a read() to fill; then
  * say with buf_filled how many came. */
@@ -40,5 +42,38 @@ void buf_truncate(Buf *b, size_t len);
 void buf_patch(Buf *b, size_t at, Bytes data);
 /* Empty, keep `max`, wipe and give the memory back. */
 void buf_release(Buf *b);
+
+/* --- the short way: every message is made of many small pieces -------------------------- */
+
+/* Slides or grows; buf_append() when there is no room as it is. */
+Err buf_append_slowly(Buf *b, Bytes data) MUST_CHECK;
+
+static inline Err buf_append(Buf *b, Bytes data)
+{
+    if (data.len == 0)
+        return OK;
+    if (data.len > b->cap - b->end) /* cap never exceeds max */
+        return buf_append_slowly(b, data);
+    memcpy(b->mem + b->end, data.ptr, data.len);
+    b->end += data.len;
+    return OK;
+}
+
+static inline Err buf_byte(Buf *b, uint8_t byte)
+{
+    return buf_append(b, (Bytes){ &byte, 1 });
+}
+
+static inline Bytes buf_view(const Buf *b)
+{
+    if (b->start == b->end)
+        return (Bytes){ 0 }; /* NULL + 0 is undefined in C17 */
+    return (Bytes){ b->mem + b->start, b->end - b->start };
+}
+
+static inline size_t buf_len(const Buf *b)
+{
+    return b->end - b->start;
+}
 
 #endif

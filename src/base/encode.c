@@ -99,13 +99,12 @@ Err base64_decode(Bytes text, Buf *out)
 void base32_text(Bytes from, size_t chars, char *ret_text)
 {
     for (size_t i = 0; i < chars; i++) {
-        uint8_t digit = 0;
+        /* The two bytes that its five bits lie in; behind the end there are zeros. */
+        const size_t at = 5 * i / 8, skip = 5 * i % 8;
+        const unsigned high = at < from.len ? from.ptr[at] : 0;
+        const unsigned low = at + 1 < from.len ? from.ptr[at + 1] : 0;
 
-        for (size_t bit = 5 * i; bit < 5 * i + 5; bit++) {
-            const bool set = bit / 8 < from.len && (from.ptr[bit / 8] >> (7 - bit % 8) & 1) != 0;
-            digit = (uint8_t)(digit << 1 | set);
-        }
-        ret_text[i] = BASE32[digit];
+        ret_text[i] = BASE32[(high << 8 | low) >> (11 - skip) & 31];
     }
 }
 

@@ -2,6 +2,8 @@
 
 #include "base/text.h"
 
+#include <string.h>
+
 Json json_write_begin(Buf *out)
 {
     return (Json){ .out = out };
@@ -99,6 +101,24 @@ static void put_odd(Json *j, Bytes text)
     }
 }
 
+/* NULL: no room, and the failure sticks. What was written is told with buf_filled(). */
+static uint8_t *room_for(Json *j, size_t len)
+{
+    uint8_t *room;
+    size_t size;
+
+    if (j->err == OK)
+        j->err = buf_room(j->out, len, &room, &size);
+    return j->err == OK ? room : NULL;
+}
+
+static uint8_t *copy(uint8_t *to, const void *from, size_t len)
+{
+    if (len > 0)
+        memcpy(to, from, len);
+    return to + len;
+}
+
 /* Most texts have nothing to escape: they are copied in one piece. */
 static void put_text(Json *j, Bytes text)
 {
@@ -106,8 +126,15 @@ static void put_text(Json *j, Bytes text)
 
     while (plain < text.len && is_plain(text.ptr[plain]))
         plain++;
-    put(j, LIT("\""));
-    put(j, bytes_upto(text, plain));
+    uint8_t *to = room_for(j, plain + 2);
+    if (to == NULL)
+        return;
+    *to++ = '"';
+    to = copy(to, text.ptr, plain);
+    *to = '"';
+    buf_filled(j->out, plain + (plain == text.len ? 2 : 1));
+    if (plain == text.len)
+        return;
     put_odd(j, bytes_from(text, plain));
     put(j, LIT("\""));
 }
@@ -115,13 +142,21 @@ static void put_text(Json *j, Bytes text)
 /* Keys are ours: there is nothing to escape in them. */
 static void begin_value(Json *j, const char *key)
 {
+    const size_t len = key != NULL ? strlen(key) : 0;
+    uint8_t *to = room_for(j, len + 4);
+    const uint8_t *begin = to;
+
+    if (to == NULL)
+        return;
     if (j->comma)
-        put(j, LIT(","));
+        *to++ = ',';
     if (key != NULL) {
-        put(j, LIT("\""));
-        put(j, text_of(key));
-        put(j, LIT("\":"));
+        *to++ = '"';
+        to = copy(to, key, len);
+        *to++ = '"';
+        *to++ = ':';
     }
+    buf_filled(j->out, (size_t)(to - begin));
     j->comma = true;
 }
 

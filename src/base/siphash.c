@@ -18,6 +18,14 @@ static uint64_t load(const uint8_t *p, size_t len)
     return word;
 }
 
+/* Written out, so that compilers see one load. */
+static uint64_t load_whole(const uint8_t *p)
+{
+    return (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 24 |
+           (uint64_t)p[4] << 32 | (uint64_t)p[5] << 40 | (uint64_t)p[6] << 48 |
+           (uint64_t)p[7] << 56;
+}
+
 static void rounds(State *s, int count)
 {
     while (count-- > 0) {
@@ -48,7 +56,7 @@ uint64_t siphash(SipKey key, Bytes text)
     const uint64_t len = text.len;
 
     while (text.len >= 8) {
-        absorb(&s, load(text.ptr, 8));
+        absorb(&s, load_whole(text.ptr));
         text = bytes_from(text, 8);
     }
     absorb(&s, load(text.ptr, text.len) | len << 56);

@@ -16,10 +16,11 @@ const Command COMMANDS[] = {
       .help = "How the gateway is doing.",
       .call = "status",
       .run = command_call,
-      .columns = "version recording uptime_ms sessions_live requests_open segments checkpoint "
-                 "tls sandbox_wanted processes" },
+      .columns = "version recording uptime_ms sessions_live requests_open segments disk writers "
+                 "checkpoint tls sandbox_wanted processes" },
     { .name = "doctor",
-      .help = "Check configuration, folders, certificate, kernel features and clock.",
+      .help = "Check configuration, folders, certificate, room for the journal, kernel features "
+              "and clock.",
       .run = command_doctor },
     { .name = "whoami",
       .help = "Who the gateway takes you for.",

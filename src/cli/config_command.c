@@ -167,6 +167,27 @@ static Finding check_certificate(Cli *c)
     return f;
 }
 
+static Finding check_volume(Cli *c)
+{
+    const Watermarks *marks = &c->config.recording.watermarks;
+    Finding f = { .words = "room for the journal: not known" };
+    unsigned percent;
+    const char *path;
+
+    if (c->config.version == 0 || arena_string(&c->arena, c->config.storage.journal, &path) != OK)
+        return f;
+    if (volume_use(path, &percent) != OK) {
+        f.good = errno == ENOENT; /* made at the first start */
+        return f;
+    }
+    f.good = percent < marks->sessions;
+    (void)snprintf(f.words, sizeof f.words, "the journal's volume is %u %% full%s", percent,
+                   percent >= marks->reads ? ": large answers are refused"
+                   : f.good                ? ""
+                                           : ": the largest writers get no new sessions");
+    return f;
+}
+
 static Finding check_landlock(Cli *c)
 {
     Finding f = { 0 };
@@ -219,9 +240,9 @@ static Finding check_clock(Cli *c)
 
 int command_doctor(Cli *c)
 {
-    static Finding (*const CHECKS[])(
-        Cli * c) = { check_config_file, check_journal, check_certificate, check_landlock,
-                     check_seccomp,     check_memfd,   check_clock };
+    static Finding (*const CHECKS[])(Cli * c) = { check_config_file, check_journal,  check_volume,
+                                                  check_certificate, check_landlock, check_seccomp,
+                                                  check_memfd,       check_clock };
     int status = EXIT_DONE;
 
     for (size_t i = 0; i < COUNT_OF(CHECKS); i++) {

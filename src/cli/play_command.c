@@ -1,4 +1,5 @@
-/* `session play`: a session from its records. */
+/* `session play`: a session from its records. For programs they leave page by page, as they come;
+ * for people they are sorted first, so a whole session is held. */
 #include "cli/gateway.h"
 
 #include "base/encode.h"
@@ -31,7 +32,23 @@ static void tape_done(Tape *r)
     free(r->records);
 }
 
-static bool read_all(Cli *c, Tape *r, int *ret_status)
+static void keep_page(Tape *r, json_t *parts)
+{
+    (void)json_array_extend(r->parts, parts);
+}
+
+static void print_page(Tape *r, json_t *parts)
+{
+    (void)r;
+    for (size_t i = 0; i < json_array_size(parts); i++) {
+        (void)json_dumpf(json_array_get(parts, i), stdout, JSON_COMPACT);
+        (void)putchar('\n');
+    }
+}
+
+typedef void TakePage(Tape *r, json_t *parts);
+
+static bool read_all(Cli *c, TakePage *take, Tape *r, int *ret_status)
 {
     json_t *args = gateway_arguments(c);
     bool more = args != NULL;
@@ -46,7 +63,7 @@ static bool read_all(Cli *c, Tape *r, int *ret_status)
             json_decref(args);
             return false;
         }
-        (void)json_array_extend(r->parts, answer.parts);
+        take(r, answer.parts);
         const char *next = json_string_value(json_object_get(answer.result, "next"));
         more = next != NULL && next[0] != '\0';
         if (more)
@@ -138,26 +155,18 @@ static int play(const Tape *r)
     return err == OK ? EXIT_DONE : cli_say(EXIT_FAILED, "a record of this session cannot be read");
 }
 
-static int print_records(const Tape *r)
-{
-    for (size_t i = 0; i < json_array_size(r->parts); i++) {
-        (void)json_dumpf(json_array_get(r->parts, i), stdout, JSON_COMPACT);
-        (void)putchar('\n');
-    }
-    return EXIT_DONE;
-}
-
 int command_session_play(Cli *c)
 {
     CLEANUP(tape_done) Tape r = { 0 };
+    const bool shown = c->format == FORMAT_TABLE;
     int status;
 
-    if (!read_all(c, &r, &status))
+    if (!read_all(c, shown ? keep_page : print_page, &r, &status))
         return status;
+    if (!shown)
+        return EXIT_DONE;
     if (!index_records(&r))
         return cli_say(EXIT_FAILED, "out of memory");
-    if (c->format != FORMAT_TABLE)
-        return print_records(&r);
     qsort(r.records, r.count, sizeof *r.records, by_time);
     return play(&r);
 }

@@ -77,6 +77,18 @@ static void check_resources_exist(Loader *l, const NameColumn *resources, const 
             check_exists(l, resources, &names->at[i]);
 }
 
+/* Either may have been left out: the fault is at what was written, the last if both were. */
+static void check_watermarks(Loader *l, const Watermarks *marks)
+{
+    const Place sessions = load_place(l, &marks->sessions), reads = load_place(l, &marks->reads);
+    const bool reads_later = reads.line > sessions.line ||
+                             (reads.line == sessions.line && reads.column > sessions.column);
+
+    if (marks->sessions > marks->reads)
+        error_at(l, reads_later ? &marks->reads : &marks->sessions,
+                 "`sessions` must not be above `reads`: what it does comes first");
+}
+
 static void check_settings(Loader *l, const Config *c)
 {
     const Address *listen = &c->gateway.listen.postgres;
@@ -91,6 +103,7 @@ static void check_settings(Loader *l, const Config *c)
         error_at(l, &c->identity.local,
                  "nobody could sign in: local users are the only ones in "
                  "this version");
+    check_watermarks(l, &c->recording.watermarks);
     if (c->retention.audit_ms != 0 && c->retention.audit_ms < SIX_YEARS_MS)
         warn_at(l, &c->retention.audit_ms,
                 "45 CFR 164.316(b)(2)(i) asks for six years; shorter needs a reason elsewhere");

@@ -54,9 +54,27 @@ typedef struct SignIn {
     bool local;
 } SignIn;
 
+/* Bytes of the journal that one identity may cause on one resource. */
+typedef struct RecordingBudget {
+    uint64_t hour, day;
+} RecordingBudget;
+
+/* So much above a budget, in refusals and their like, and sessions end: 1 MiB and an eighth. */
+static inline uint64_t budget_end(uint64_t limit)
+{
+    return limit + limit / 8 + (1 << 20);
+}
+
+/* Percent of the journal's volume in use. */
+typedef struct Watermarks {
+    uint64_t sessions, reads;
+} Watermarks;
+
 typedef struct Recording {
     Results results;
     DiskFull on_disk_full;
+    RecordingBudget budget;
+    Watermarks watermarks;
 } Recording;
 
 typedef struct Retention {

@@ -148,6 +148,49 @@ static const Field IDENTITY_FIELDS[] = {
 };
 static const Record IDENTITY = RECORD(IDENTITY_FIELDS, SignIn, "identity", "Who may sign in.");
 
+#define GIB (1ull << 30)
+
+static const Field BUDGET_FIELDS[] = {
+    { .key = "hour",
+      .type = FIELD_SIZE,
+      AT(RecordingBudget, hour),
+      .standard = "16GiB",
+      .min = 65536,
+      .max = 1024 * GIB,
+      .doc = "In one hour of the clock, UTC." },
+    { .key = "day",
+      .type = FIELD_SIZE,
+      AT(RecordingBudget, day),
+      .standard = "128GiB",
+      .min = 65536,
+      .max = 16384 * GIB,
+      .doc = "In one day, UTC." },
+};
+static const Record BUDGET =
+    RECORD(BUDGET_FIELDS, RecordingBudget, "recording.budget",
+           "What one identity may put into the journal on one resource. Used up: its statements "
+           "are refused with CHP-3402 until the hour or day is over.");
+
+static const Field WATERMARK_FIELDS[] = {
+    { .key = "sessions",
+      .type = FIELD_COUNT,
+      AT(Watermarks, sessions),
+      .standard = "80",
+      .min = 5,
+      .max = 99,
+      .doc = "From here on new sessions of the day's largest writers are refused." },
+    { .key = "reads",
+      .type = FIELD_COUNT,
+      AT(Watermarks, reads),
+      .standard = "90",
+      .min = 5,
+      .max = 99,
+      .doc = "From here on an answer may put 256 KiB into the journal, no more." },
+};
+static const Record WATERMARKS =
+    RECORD(WATERMARK_FIELDS, Watermarks, "recording.watermarks",
+           "Percent of the journal's volume in use. A level ends 2 percent below.");
+
 static const Field RECORDING_FIELDS[] = {
     { .key = "results",
       .type = FIELD_CHOICE,
@@ -161,6 +204,16 @@ static const Field RECORDING_FIELDS[] = {
       .choices = &DISK_CHOICES,
       .standard = "refuse",
       .doc = "No record, no traffic." },
+    { .key = "budget",
+      .type = FIELD_OBJECT,
+      AT(Recording, budget),
+      .record = &BUDGET,
+      .doc = "What one identity may put into the journal on one resource." },
+    { .key = "watermarks",
+      .type = FIELD_OBJECT,
+      AT(Recording, watermarks),
+      .record = &WATERMARKS,
+      .doc = "What happens before the journal's volume is full." },
 };
 static const Record RECORDING =
     RECORD(RECORDING_FIELDS, Recording, "recording", "What is recorded.");

@@ -79,7 +79,9 @@ static const Field RULE_FIELDS[] = {
       .required = true,
       AT(MaskingRule, method),
       .choices = &METHOD_CHOICES,
-      .doc = "How the value leaves. A method that the column's type cannot carry becomes `null`." },
+      .doc = "How the value leaves. A method that the column's type cannot carry becomes `null`. "
+             "`year` keeps the year; years that imply an age over 89 leave as one: the year 90 "
+             "years ago in a date column, `90+` in a text column." },
     { .key = "scope",
       .type = FIELD_TEXT,
       AT(MaskingRule, scope),

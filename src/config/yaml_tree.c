@@ -283,7 +283,8 @@ Err yaml_read(Bytes yaml, Arena *arena, Problems *problems, Node **ret)
     if (!yaml_parser_initialize(&parser))
         return ERR_LIMIT;
     yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&parser, yaml.ptr, yaml.len);
+    const Bytes input = yaml.len > 0 ? yaml : LIT(""); /* libyaml does not take NULL */
+    yaml_parser_set_input_string(&parser, input.ptr, input.len);
     const Err err = read_events(&r, &parser);
 
     yaml_parser_delete(&parser);

@@ -121,6 +121,11 @@ Err gate_write_down_output(Gate *g)
     return OK;
 }
 
+Err gate_stop(Gate *g, const Fault *fault, Bytes decision, bool *ret_stopped)
+{
+    return g->proto->stop(g->proto_state, &g->wire, fault, decision, ret_stopped);
+}
+
 void gate_client_took(Gate *g, size_t len)
 {
     assert(len <= g->written);

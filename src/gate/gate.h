@@ -54,6 +54,9 @@ Err gate_resume(Gate *g) MUST_CHECK;
 Err gate_refuse_held(Gate *g, const Fault *fault, Bytes decision) MUST_CHECK;
 /* Last thing in a turn: the record of what is about to leave towards the client. */
 Err gate_write_down_output(Gate *g) MUST_CHECK;
+/* Rows are streaming that may not go on: what still comes of them is dropped, and `fault` ends the
+ * answer; whoever calls has the target cancel it. *ret_stopped false: no rows are streaming. */
+Err gate_stop(Gate *g, const Fault *fault, Bytes decision, bool *ret_stopped) MUST_CHECK;
 /* `len` bytes have left towards the client. */
 void gate_client_took(Gate *g, size_t len);
 

@@ -244,6 +244,22 @@ static bool mixes_ddl(const Meaning *m)
            (m->effects & (EFFECT_DDL | EFFECT_OPAQUE)) != 0;
 }
 
+/* What was begun may end: a transaction, and what a person was asked about and approved. */
+static bool ends_something(const Ruler *r, const Command *command, const Meaning *m)
+{
+    const StatementKind kind = m->statement_count == 1 ? m->statements[0].kind : STATEMENT_OTHER;
+
+    return kind == STATEMENT_COMMIT || kind == STATEMENT_ROLLBACK ||
+           (r->approved && command->kind != COMMAND_PREPARE);
+}
+
+static Verdict refuse(const Fault *fault)
+{
+    return (Verdict){
+        .ruling = RULING_DENY, .rule = fault->rule, .fault = *fault, .step = EVALUATION_RECORD
+    };
+}
+
 static Err judge_text(Ruler *r, const Command *command, GateRuling *ret)
 {
     if (!r->started) {
@@ -288,6 +304,9 @@ Err ruler_judge(void *ctx, const Command *command, GateRuling *ret)
             deny(command->text.len > 0 ? CHP_3103 : CHP_5501, text_of(command->unsupported));
     else
         err = judge_text(r, command, ret);
+    if (err == OK && r->refusal != NULL && ret->verdict.ruling != RULING_DENY &&
+        !ends_something(r, command, ret->judged->meaning))
+        ret->verdict = refuse(r->refusal);
     if (err != OK) {
         if (ret->judged != NULL)
             look_drop(ret->judged);

@@ -34,6 +34,8 @@ typedef struct Ruler {
     /* Replaced by the worker when the catalogue was read anew. */
     const Schema *schema;
     const Protection *protection;
+    /* NULL, or why nothing new may be recorded for this caller: set before each ruling. */
+    const Fault *refusal;
     /* Changing with the session. */
     SearchPath path, path_before; /* as the server has it; as it was when it was last ready */
     SearchPath path_start;        /* what RESET brings back: as it was at the first command */

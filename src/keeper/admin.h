@@ -8,4 +8,7 @@
 /* Takes one call and answers it by the peer's channel, now or later. */
 Err admin_take(KeeperPeer *peer, const ChannelMessage *m) MUST_CHECK;
 
+/* Calls that waited too long for somebody else are told so. */
+void admin_tick(Keeper *k);
+
 #endif

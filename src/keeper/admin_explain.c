@@ -2,12 +2,24 @@
 #include "keeper/admin_call.h"
 
 #include "base/text.h"
+#include "keeper/admin.h"
 #include "model/limits.h"
+#include "sys/log.h"
 
 #include <stdlib.h>
 
 /* Its own text in an answer is not repeated, so the question is what has to fit. */
 enum { TEXT_MAX = LIMIT_HELD_TEXT, GROUPS_MAX = 32 << 10 };
+
+/* A worker gives a target 10 s, and says so itself; whoever says nothing is stuck. */
+enum { PATIENCE_S = 12 };
+
+typedef struct Explaining {
+    struct Explaining *next;
+    AdminRun run;
+    Channel *worker;
+    uint64_t deadline_mono_ns;
+} Explaining;
 
 /* The caller, or to administrators whoever they name. */
 static Err find_subject(AdminRun *run, Identity *ret)
@@ -51,9 +63,22 @@ static Err pack_question(uint32_t resource, const Identity *who, Bytes text, Buf
     return pack_explain_ask(out, &ask);
 }
 
-static void finish_explain(void *ctx, const ChannelMessage *m)
+static void finish(Explaining *e)
 {
-    AdminRun *run = ctx;
+    for (Explaining **at = &e->run.keeper->explaining; *at != NULL; at = &(*at)->next) {
+        if (*at != e)
+            continue;
+        *at = e->next;
+        break;
+    }
+    admin_finish(&e->run);
+    free(e);
+}
+
+static void on_answer(void *ctx, const ChannelMessage *m)
+{
+    Explaining *e = ctx;
+    AdminRun *run = &e->run;
     ExplainAnswer a;
 
     if (m == NULL || unpack_explain_answer(m->body, &a) != OK)
@@ -62,8 +87,22 @@ static void finish_explain(void *ctx, const ChannelMessage *m)
         (void)admin_fail(run, ADMIN_TARGET, "%.*s", SHOW(a.why));
     else if (buf_append(&run->result, a.json) != OK)
         (void)admin_fail(run, ADMIN_FAILED, "the explanation is too long");
-    admin_finish(run);
-    free(run);
+    finish(e);
+}
+
+void admin_tick(Keeper *k)
+{
+    for (Explaining *e = k->explaining, *next; e != NULL; e = next) {
+        next = e->next;
+        if (k->now.mono_ns < e->deadline_mono_ns)
+            continue;
+        channel_forget(e->worker, e);
+        (void)admin_fail(&e->run, ADMIN_FAILED,
+                         "the worker that was asked did not answer within %d s; try again",
+                         (int)PATIENCE_S);
+        log_line(LOG_WARN, "explain", "a worker did not answer within %d s", (int)PATIENCE_S);
+        finish(e);
+    }
 }
 
 static Channel *any_worker(const Keeper *k)
@@ -81,15 +120,20 @@ static Err ask_worker(AdminRun *run, Bytes question)
 
     if (worker == NULL)
         return admin_fail(run, ADMIN_FAILED, "no worker is there to judge it; try again");
-    AdminRun *kept = malloc(sizeof *kept);
-    if (kept == NULL)
+    Explaining *e = malloc(sizeof *e);
+    if (e == NULL)
         return ERR_LIMIT;
-    *kept = *run;
-    const Err err = channel_ask(worker, ASK_EXPLAIN, question, finish_explain, kept);
+    *e = (Explaining){ .next = run->keeper->explaining,
+                       .run = *run,
+                       .worker = worker,
+                       .deadline_mono_ns =
+                           run->keeper->now.mono_ns + (uint64_t)PATIENCE_S * 1000000000 };
+    const Err err = channel_ask(worker, ASK_EXPLAIN, question, on_answer, e);
     if (err != OK) {
-        free(kept);
+        free(e);
         return err;
     }
+    run->keeper->explaining = e;
     run->later = true; /* arena and result went with the copy */
     return OK;
 }

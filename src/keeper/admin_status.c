@@ -2,10 +2,11 @@
 #include "keeper/admin_call.h"
 
 #include "base/text.h"
+#include "sys/log.h"
 
 #include <stdlib.h>
 
-enum { NUMBERS_MAX = 4096 };
+enum { WRITERS_SHOWN = 5 };
 
 /* --- status ------------------------------------------------------------------------------- */
 
@@ -22,12 +23,39 @@ static void put_tls(Json *j, const Keeper *k)
     json_write_object_end(j);
 }
 
+static Err put_writer(void *ctx, Bytes user, uint64_t bytes)
+{
+    Json *j = ctx;
+
+    json_write_object(j, NULL);
+    json_write_string(j, "name", user);
+    json_write_u64(j, "bytes", bytes);
+    json_write_object_end(j);
+    return OK;
+}
+
+/* How full it is, and who recorded the most today. */
+static Err put_disk(Keeper *k, Json *j)
+{
+    json_write_object(j, "disk");
+    json_write_u64(j, "percent", k->disk.percent);
+    json_write_string(j, "level", text_of(watermark_name(k->disk.level)));
+    json_write_object_end(j);
+    json_write_array(j, "writers");
+    TRY(store_writer_each(k->store, budget_day(k), WRITERS_SHOWN, put_writer, j));
+    json_write_array_end(j);
+    return OK;
+}
+
 static Err put_status(AdminRun *run, Bytes processes)
 {
     Keeper *k = run->keeper;
     const RequestFilter open = { .states = 1U << REQUEST_OPEN };
     uint64_t sessions, segments, requests;
 
+    if (budgets_write(k) != OK)
+        log_line(LOG_WARN, "budget", "not kept: %s",
+                 store_why(k->store)); /* and told all the same */
     TRY(store_session_live_count(k->store, &sessions));
     TRY(store_segment_count(k->store, &segments));
     TRY(store_request_count(k->store, &open, &requests));
@@ -46,6 +74,7 @@ static Err put_status(AdminRun *run, Bytes processes)
     json_write_u64(&j, "size", k->ledger.signed_size);
     json_write_object_end(&j);
     put_tls(&j, k);
+    TRY(put_disk(k, &j));
     json_write_string(&j, "sandbox_wanted",
                       k->config.gateway.sandbox == SANDBOX_REQUIRED ? LIT("required")
                                                                     : LIT("auto"));

@@ -2,6 +2,7 @@
 
 #include "base/json_write.h"
 #include "base/text.h"
+#include "keeper/admin.h"
 #include "keeper/approve.h"
 #include "keeper/recovery.h"
 #include "sys/entropy.h"
@@ -127,6 +128,18 @@ static Err record_policy(Keeper *k)
     return store_meta_put(k->store, "policy_hash", VIEW(k->policy_hash.bytes));
 }
 
+static Err record_rebuild(Keeper *k)
+{
+    static const DiaryEntry ENTRY = {
+        .type = LEAF_RECOVERY,
+        .payload = LIT_INIT("{\"what\":\"log or seals were lost, and were made again from the "
+                            "segments; they are as they were signed\"}"),
+        .wait = true,
+    };
+
+    return k->ledger.rebuilt ? diary_write(&k->diary, &ENTRY, k->now, NULL) : OK;
+}
+
 Err keeper_open(Keeper *k, Bytes config_yaml, const Id *writer)
 {
     const char *state;
@@ -140,6 +153,7 @@ Err keeper_open(Keeper *k, Bytes config_yaml, const Id *writer)
     TRY(open_store(k, &state));
     TRY(open_keys(k, state));
     TRY(count_start(k));
+    TRY(budgets_open(k));
     k->ledger.store = k->store;
     k->ledger.journal = k->journal;
     TRY(ledger_open(&k->ledger, &k->keys));
@@ -147,18 +161,25 @@ Err keeper_open(Keeper *k, Bytes config_yaml, const Id *writer)
     k->diary.keys = &k->keys;
     k->diary.policy_hash = k->policy_hash;
     TRY(diary_open(&k->diary, writer, k->now));
-    return record_policy(k);
+    TRY(record_rebuild(k));
+    TRY(record_policy(k));
+    watermark_look(k);
+    return OK;
 }
 
 void keeper_close(Keeper *k)
 {
     k->now = clock_now();
+    if (k->store != NULL && budgets_write(k) != OK)
+        log_line(LOG_ERROR, "budget", "what was recorded lately is not kept: %s",
+                 store_why(k->store));
     if (k->diary.ledger != NULL &&
         (diary_turn(&k->diary, k->now, false) != OK || ledger_sign(&k->ledger, k->now, true) != OK))
         log_line(LOG_ERROR, "journal", "the last segment is not sealed; the next start will");
     diary_done(&k->diary);
     ledger_done(&k->ledger);
     signins_done(&k->signins);
+    budgets_done(&k->budgets);
     salted_cache_done(&k->salted);
     handshakes_done(&k->handshakes);
     keys_done(&k->keys);
@@ -182,11 +203,15 @@ static Err beat(Keeper *k)
 void keeper_tick(Keeper *k)
 {
     k->now = clock_now();
+    admin_tick(k);
     Err err = beat(k);
     if (err == OK && diary_is_full(&k->diary, k->now))
         err = diary_turn(&k->diary, k->now, true);
     if (err == OK)
         err = ledger_sign(&k->ledger, k->now, false);
+    watermark_look(k);
+    if (err == OK)
+        err = budgets_tick(k);
     if (approve_expire(k) != OK || err != OK)
         log_line(LOG_ERROR, "keeper", "the journal or the store cannot be written (%s)",
                  store_why(k->store));

@@ -39,6 +39,8 @@ static void peer_bury(KeeperPeer *p)
     if (!p->gone || !p->drained)
         return;
     peer_unlink(p);
+    if (p->party == PARTY_WORKER)
+        budget_writer_gone(k, &p->writer);
     if (p->party == PARTY_WORKER && recovery_of_writer(k, &p->writer) != OK)
         log_line(LOG_ERROR, "recovery", "worker %u's records are not all sealed; see above",
                  p->slot);
@@ -57,6 +59,11 @@ static void peer_message(void *ctx, Channel *channel, const ChannelMessage *m)
     file_done(&f);
     if (err == OK || p->channel == NULL)
         return;
+    if (err == ERR_IO && channel_is_left(channel)) {
+        log_line(LOG_WARN, "channel", "process %u ended before its message %u was answered", p->pid,
+                 m->kind);
+        return;
+    }
     log_line(LOG_ERROR, "channel", "process %u broke the rules with message %u (%d); cut off",
              p->pid, m->kind, (int)err);
     p->channel = NULL;
@@ -93,7 +100,7 @@ static Err peer_add(Keeper *k, const Peer *said, int fd)
     }
     p->next = k->peers;
     k->peers = p;
-    return OK;
+    return p->party == PARTY_WORKER ? watermark_tell(p) : OK;
 }
 
 static void peer_gone(Keeper *k, const Peer *said)

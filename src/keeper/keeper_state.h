@@ -7,10 +7,12 @@
 
 #include "config/config.h"
 #include "keeper/administrators.h"
+#include "keeper/budget.h"
 #include "keeper/diary.h"
 #include "keeper/handshake.h"
 #include "keeper/signin.h"
 #include "keeper/upstream.h"
+#include "keeper/watermark.h"
 #include "model/ask.h"
 #include "model/verdict.h"
 #include "store/store_user.h"
@@ -51,7 +53,10 @@ typedef struct Keeper {
     Signins signins;
     SaltedCache salted;
     Handshakes handshakes;
+    Budgets budgets;
+    Watermark disk;
     Administrators administrators;
+    struct Explaining *explaining; /* admin_explain.c: calls that wait for a worker */
     SandboxState sandbox;
     uv_work_t first_work; /* starts the threads of the pool */
 } Keeper;

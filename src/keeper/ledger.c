@@ -3,6 +3,7 @@
 #include "base/encode.h"
 #include "base/reader.h"
 #include "base/text.h"
+#include "keeper/ledger_rebuild.h"
 #include "sys/entropy.h"
 #include "sys/file.h"
 #include "sys/log.h"
@@ -67,12 +68,27 @@ static Err open_table(const Ledger *l, const char *name, uint64_t bytes, int *re
     *ret_fd = f.fd;
     TRY(file_size(f.fd, &size));
     if (size < bytes) {
-        log_line(LOG_ERROR, "ledger", "the file %s is shorter than what was signed", name);
+        log_line(LOG_ERROR, "ledger", "the file %s is lost, or shorter than what was signed", name);
         return ERR_REFUSED;
     }
     if (size > bytes && ftruncate(f.fd, (off_t)bytes) != 0)
         return ERR_IO;
     return OK;
+}
+
+static Err open_tables(Ledger *l)
+{
+    TRY(open_table(l, "log", l->range.size * LOG_ENTRY, &l->log_fd));
+    return open_table(l, "seals", l->seals * SEAL_BYTES, &l->seals_fd);
+}
+
+static void close_tables(Ledger *l)
+{
+    File files[] = { { l->log_fd }, { l->seals_fd } };
+
+    file_done(&files[0]);
+    file_done(&files[1]);
+    l->log_fd = l->seals_fd = -1;
 }
 
 static Err make_origin(Ledger *l)
@@ -148,18 +164,21 @@ Err ledger_open(Ledger *l, Keys *keys)
     TRY(make_origin(l));
     TRY(load_key(l, keys));
     TRY(publish_key(l));
-    TRY(open_table(l, "log", l->range.size * LOG_ENTRY, &l->log_fd));
-    return open_table(l, "seals", l->seals * SEAL_BYTES, &l->seals_fd);
+    const Err err = open_tables(l);
+    if (err != ERR_REFUSED)
+        return err;
+    close_tables(l);
+    TRY(ledger_rebuild(l));
+    log_line(LOG_WARN, "ledger", "log and seals were made again from the segments, as signed");
+    l->rebuilt = true;
+    return open_tables(l);
 }
 
 void ledger_done(Ledger *l)
 {
-    File files[] = { { l->log_fd }, { l->seals_fd } };
-
     if (l->journal == NULL)
         return;
-    file_done(&files[0]);
-    file_done(&files[1]);
+    close_tables(l);
     sign_key_done(&l->key);
     buf_done(&l->origin);
 }

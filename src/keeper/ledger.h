@@ -28,6 +28,7 @@ typedef struct Ledger {
     Buf origin;
     uint64_t signed_size, signed_ns;
     bool ever_signed;
+    bool rebuilt; /* a table was lost, and made again when it was opened */
 } Ledger;
 
 /* `l->journal` and `l->store` are set by the caller. Makes the signing key at first start. */

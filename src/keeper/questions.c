@@ -59,7 +59,8 @@ static Err on_signin_prove(KeeperPeer *p, const ChannelMessage *m, Arena *a)
     TRY(unpack_signin_prove(m->body, &ask));
     TRY(signin_prove(p->keeper, &p->writer, &ask, a, &answer));
     ANSWER(p, m, signin_prove_answer, &answer, -1);
-    return OK;
+    /* Behind the answer: the worker knows the session by then. */
+    return answer.ok != 0 ? budget_tell(p, &ask.session) : OK;
 }
 
 static Err on_session_end(KeeperPeer *p, const ChannelMessage *m, Arena *a)
@@ -77,6 +78,7 @@ static Err on_session_end(KeeperPeer *p, const ChannelMessage *m, Arena *a)
     session.reason = end.reason;
     session.statements = end.statements;
     TRY(store_session_end(k->store, &session));
+    budget_session_gone(k, &end.session);
     return approve_session_gone(k, &end.session);
 }
 
@@ -89,11 +91,19 @@ static Err on_session_alive(KeeperPeer *p, const ChannelMessage *m, Arena *a)
     if (!id_eq(&alive.writer, &p->writer))
         return ERR_MALFORMED;
     const Err live = keeper_session(p->keeper, &alive.session, &p->writer, a, &session);
+    if (live == OK)
+        return budget_tell(p, &alive.session);
     if (live != ERR_MORE)
         return live;
     /* We do not know it, or gave it up: it has to end. */
     session = (StoreSession){ .id = alive.session, .writer = p->writer };
     return keeper_kill_session(p->keeper, &session, LIT("the gateway does not know this session"));
+}
+
+static Err on_recorded(KeeperPeer *p, const ChannelMessage *m, Arena *a)
+{
+    (void)a;
+    return budget_recorded(p, m->body);
 }
 
 static Err on_upstream_prove(KeeperPeer *p, const ChannelMessage *m, Arena *a)
@@ -169,6 +179,7 @@ static const struct {
     { ASK_SIGNIN_PROVE, on_signin_prove },
     { ASK_SESSION_END, on_session_end },
     { ASK_SESSION_ALIVE, on_session_alive },
+    { ASK_RECORDED, on_recorded },
     { ASK_UPSTREAM_PROVE, on_upstream_prove },
     { ASK_TLS_SIGN, on_tls_sign },
     { ASK_PSEUDONYM_KEY, on_pseudonym_key },

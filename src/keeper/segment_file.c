@@ -69,11 +69,17 @@ static Err sync_file(const char *path)
 
 Err segment_file_read(const char *path, uint64_t id, SegmentReading *ret)
 {
+    *ret = (SegmentReading){ .step = SEGMENT_BROKEN };
+    TRY(sync_file(path));
+    return segment_file_look(path, id, ret);
+}
+
+Err segment_file_look(const char *path, uint64_t id, SegmentReading *ret)
+{
     Bytes file;
 
     *ret = (SegmentReading){ .step = SEGMENT_BROKEN };
     buf_init(&ret->log, LOG_MAX);
-    TRY(sync_file(path));
     TRY(file_map(path, &file));
     const Err err = read_all(file, id, ret);
     file_unmap(file);

@@ -27,7 +27,9 @@ typedef struct SegmentReading {
     Buf log; /* one entry for each record, ready for the log; of no use when broken */
 } SegmentReading;
 
-/* Everything is on disk when this returns. Blocks; may run on any thread. */
+/* As it is now, whoever may write it. */
+Err segment_file_look(const char *path, uint64_t id, SegmentReading *ret) MUST_CHECK;
+/* The same, and everything is on disk when this returns. Blocks; may run on any thread. */
 Err segment_file_read(const char *path, uint64_t id, SegmentReading *ret) MUST_CHECK;
 void segment_reading_done(SegmentReading *r);
 

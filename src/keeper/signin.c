@@ -211,9 +211,12 @@ static bool is_bound_rightly(const Keeper *k, const SigninProve *ask)
     return scram_binding_holds(ask->client_final_without_proof, ask->gs2_header, binding);
 }
 
-static Err record_attempt(Keeper *k, const Signin *n, const char *outcome, bool wait)
+static Err record_attempt(Keeper *k, const Signin *n, Bytes outcome, Ruling ruling)
 {
+    const bool admitted = ruling == RULING_ALLOW;
     CLEANUP(buf_done) Buf payload = { 0 };
+
+    const IdText session = id_text('s', &n->session);
 
     buf_init(&payload, 8192);
     Json j = json_write_begin(&payload);
@@ -221,17 +224,18 @@ static Err record_attempt(Keeper *k, const Signin *n, const char *outcome, bool 
     json_write_string(&j, "user", n->user);
     json_write_string(&j, "resource", n->resource);
     json_write_string(&j, "peer", n->peer);
+    json_write_string(&j, "session", text_of(session.text));
     json_write_string(&j, "method", n->plus ? LIT("scram-sha-256-plus") : LIT("scram-sha-256"));
-    json_write_string(&j, "outcome", text_of(outcome));
+    json_write_string(&j, "outcome", outcome);
     json_write_object_end(&j);
     TRY(json_write_end(&j));
     DiaryEntry entry = { .type = LEAF_AUTH,
                          .actor = n->user,
                          .target = n->resource,
                          .payload = buf_view(&payload),
-                         .ruling = wait ? RULING_ALLOW : RULING_DENY,
-                         .wait = wait };
-    if (wait)
+                         .ruling = (uint8_t)ruling,
+                         .wait = admitted };
+    if (admitted)
         entry.about = n->session;
     return diary_write(&k->diary, &entry, k->now, NULL);
 }
@@ -318,11 +322,21 @@ static Err admit(const Proof *p, Arena *a, SigninProveAnswer *ret)
     TRY(store_begin(k->store));
     Err err = keep_session(k, p->signin, p->ask, p->trial, ret);
     if (err == OK)
-        err = record_attempt(k, p->signin, "success", true);
+        err = record_attempt(k, p->signin, LIT("success"), RULING_ALLOW);
     if (err == OK)
         err = store_commit(k->store);
     store_rollback(k->store);
     return err;
+}
+
+/* Of whoever is who they say: would their records have room? */
+static bool no_room(Keeper *k, const Signin *n, Arena *a, SigninProveAnswer *ret)
+{
+    ret->rule = LIT("recording-budget");
+    if (budget_refuses(k, n->user, n->resource, a, &ret->why))
+        return true;
+    ret->rule = LIT("disk-watermark");
+    return watermark_refuses(k, n->user, a, &ret->why);
 }
 
 static Err judge(Keeper *k, const Signin *n, const SigninProve *ask, Arena *a,
@@ -346,7 +360,11 @@ static Err judge(Keeper *k, const Signin *n, const SigninProve *ask, Arena *a,
     if (known != OK || !trial.held || !is_bound_rightly(k, ask) ||
         signin_is_limited(k, n->user, n->peer)) {
         signin_count_failure(k, n->user, n->peer);
-        return record_attempt(k, n, "failure", false);
+        return record_attempt(k, n, LIT("failure"), RULING_DENY);
+    }
+    if (no_room(k, n, a, ret)) {
+        ret->refused = CHP_3402;
+        return record_attempt(k, n, ret->why, RULING_DENY);
     }
     const Proof proof = { k, n, ask, &trial, &who, &user };
     TRY(admit(&proof, a, ret));

@@ -47,7 +47,8 @@ void signin_count_failure(struct Keeper *k, Bytes user, Bytes peer);
 /* Views live in `a`. ERR_MALFORMED: the question breaks SCRAM; ERR_LIMIT: too many are open. */
 Err signin_begin(struct Keeper *k, const Id *writer, const SigninBegin *ask, Arena *a,
                  SigninBeginAnswer *ret) MUST_CHECK;
-/* Always answers with the same shape; ret->ok says. The record is on disk before it says yes. */
+/* Always answers with the same shape; ret->ok says. Whoever was right is told if it was refused.
+ * The record is on disk before it says yes. */
 Err signin_prove(struct Keeper *k, const Id *writer, const SigninProve *ask, Arena *a,
                  SigninProveAnswer *ret) MUST_CHECK;
 

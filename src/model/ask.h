@@ -51,8 +51,14 @@ typedef enum Party {
     X(SESSION_ALIVE, 31, WORKER, KEEPER, false)                                                    \
     /* keeper → worker: how would this text be ruled on for this identity? Nothing runs. */      \
     X(EXPLAIN, 32, KEEPER, WORKER, true)                                                           \
+    /* worker → keeper: what a session has put into the journal so far. */                       \
+    X(RECORDED, 33, WORKER, KEEPER, false)                                                         \
+    /* keeper → worker: what an identity has recorded on a resource, all sessions together. */   \
+    X(BUDGET, 34, KEEPER, WORKER, false)                                                           \
+    /* keeper → worker: how full the journal's volume is. */                                     \
+    X(DISK, 35, KEEPER, WORKER, false)                                                             \
     /* worker → keeper: a signature for a TLS handshake, please. */                              \
-    X(TLS_SIGN, 33, WORKER, KEEPER, true)                                                          \
+    X(TLS_SIGN, 36, WORKER, KEEPER, true)                                                          \
     /* console → keeper: one call on the admin socket; the client's descriptor is attached. */   \
     X(ADMIN, 40, CONSOLE, KEEPER, false)                                                           \
     X(ADMIN_PART, 41, KEEPER, CONSOLE, false)                                                      \
@@ -117,6 +123,9 @@ bool ask_allowed(uint16_t kind, Party from, Party to, bool is_question);
     F(U8, ok)                                                                                      \
     F(BYTES, server_final)                                                                         \
     F(U8, identity_kind)                                                                           \
+    F(U32, refused) /* MessageCode: who it is was shown, and no session may begin; 0: ok says */   \
+    F(BYTES, rule)  /* of that */                                                                  \
+    F(BYTES, why)                                                                                  \
     F(BYTES, name)                                                                                 \
     F(BYTES, owner)                                                                                \
     F(LIST, groups)                                                                                \
@@ -134,6 +143,28 @@ bool ask_allowed(uint16_t kind, Party from, Party to, bool is_question);
 #define SESSION_ALIVE_FIELDS(F)                                                                    \
     F(ID, session)                                                                                 \
     F(ID, writer)
+/* The whole of the session, so that telling twice does no harm and a lost one is made good. */
+#define RECORDED_FIELDS(F)                                                                         \
+    F(ID, session)                                                                                 \
+    F(U64, bytes)
+/* Hours and days since 1970, in UTC: what was recorded in another one does not count. */
+#define BUDGET_FIELDS(F)                                                                           \
+    F(BYTES, user)                                                                                 \
+    F(BYTES, resource)                                                                             \
+    F(ID, session) /* whose RECORDED this answers: zero, none's */                                 \
+    F(U64, bytes)  /* of it, in the sums */                                                        \
+    F(U64, hour)                                                                                   \
+    F(U64, hour_bytes)                                                                             \
+    F(U64, day)                                                                                    \
+    F(U64, day_bytes)
+typedef enum DiskLevel {
+    DISK_NORMAL = 0,
+    DISK_SESSIONS, /* new sessions of the largest writers are refused */
+    DISK_READS,    /* and an answer may not be large */
+} DiskLevel;
+#define DISK_FIELDS(F)                                                                             \
+    F(U8, level)    /* DiskLevel */                                                                \
+    F(U32, percent) /* of the volume that is in use, when the level changed */
 /* `session` zero: the worker's own schema connection. */
 #define UPSTREAM_PROVE_FIELDS(F)                                                                   \
     F(ID, session)                                                                                 \
@@ -248,6 +279,9 @@ typedef enum HoldState {
     X(SigninProveAnswer, signin_prove_answer, SIGNIN_PROVE_ANSWER_FIELDS)                          \
     X(SessionEnd, session_end, SESSION_END_FIELDS)                                                 \
     X(SessionAlive, session_alive, SESSION_ALIVE_FIELDS)                                           \
+    X(Recorded, recorded, RECORDED_FIELDS)                                                         \
+    X(Budget, budget, BUDGET_FIELDS)                                                               \
+    X(Disk, disk, DISK_FIELDS)                                                                     \
     X(UpstreamProve, upstream_prove, UPSTREAM_PROVE_FIELDS)                                        \
     X(UpstreamProveAnswer, upstream_prove_answer, UPSTREAM_PROVE_ANSWER_FIELDS)                    \
     X(TlsSign, tls_sign, TLS_SIGN_FIELDS)                                                          \

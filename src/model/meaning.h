@@ -139,6 +139,7 @@ typedef struct Meaning {
     /* Names the catalogue snapshot did not have; non-empty: read the catalogue, look again. */
     const SchemaName *unknown;
     size_t unknown_count;
+    uint32_t unknown_position; /* byte offset of the first */
 
     unsigned effects; /* of all statements */
     const Statement *statements;

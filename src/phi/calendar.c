@@ -30,21 +30,34 @@ static int64_t year_of(int64_t days)
     return year;
 }
 
-bool calendar_year_start_days(int32_t days, int32_t *ret)
+/* Days since 2000 of the first of January, in the year of `days` or in `oldest`. */
+static int64_t year_start(int64_t days, int64_t oldest)
+{
+    const int64_t year = year_of(days + DAYS_TO_2000);
+
+    return january_first(year > oldest ? year : oldest) - DAYS_TO_2000;
+}
+
+int64_t calendar_year(uint64_t unix_ns)
+{
+    return year_of((int64_t)(unix_ns / 1000) / MICROS_PER_DAY);
+}
+
+bool calendar_year_start_days(int32_t days, int64_t oldest, int32_t *ret)
 {
     if (days == INT32_MAX || days == INT32_MIN)
         return false;
-    *ret = (int32_t)(january_first(year_of((int64_t)days + DAYS_TO_2000)) - DAYS_TO_2000);
+    *ret = (int32_t)year_start(days, oldest);
     return true;
 }
 
-bool calendar_year_start_micros(int64_t micros, int64_t *ret)
+bool calendar_year_start_micros(int64_t micros, int64_t oldest, int64_t *ret)
 {
     const int64_t days = micros / MICROS_PER_DAY - (micros % MICROS_PER_DAY < 0);
 
     if (micros == INT64_MAX || micros == INT64_MIN)
         return false;
-    *ret = (january_first(year_of(days + DAYS_TO_2000)) - DAYS_TO_2000) * MICROS_PER_DAY;
+    *ret = year_start(days, oldest) * MICROS_PER_DAY;
     return true;
 }
 
@@ -57,9 +70,21 @@ static size_t digits_at(Bytes b)
     return n;
 }
 
-Err calendar_date_text(Bytes date, Buf *out)
+static Err put_year(Bytes digits, bool before_christ, int64_t oldest, Buf *out, bool *ret_oldest)
 {
-    Reader r = reader_of(date);
+    uint64_t year;
+
+    TRY(text_u64(digits, 9999999, &year));
+    *ret_oldest = before_christ || (int64_t)year <= oldest;
+    return *ret_oldest ? text_format(out, "%04lld", (long long)oldest) : buf_append(out, digits);
+}
+
+Err calendar_date_text(Bytes date, int64_t oldest, Buf *out, bool *ret_oldest)
+{
+    const Bytes bc = LIT(" BC");
+    const bool before_christ =
+        date.len > bc.len && text_eq(bytes_from(date, date.len - bc.len), bc);
+    Reader r = reader_of(before_christ ? bytes_upto(date, date.len - bc.len) : date);
     size_t years = 0, others = 0;
     Bytes part;
 
@@ -70,25 +95,24 @@ Err calendar_date_text(Bytes date, Buf *out)
         if (digits == 2)
             TRY(buf_append(out, LIT("01")));
         else if (digits >= 4 && digits <= 7)
-            TRY(buf_append(out, part));
+            TRY(put_year(part, before_christ, oldest, out, ret_oldest));
         else
             return ERR_MALFORMED;
         years += digits >= 4;
         others += digits == 2;
-        if (reader_at_end(&r) || text_eq(r.rest, LIT(" BC")))
+        if (reader_at_end(&r))
             break;
         TRY(reader_bytes(&r, 1, &part));
         if (part.ptr[0] != '-' && part.ptr[0] != '/' && part.ptr[0] != '.')
             return ERR_MALFORMED;
         TRY(buf_append(out, part));
     }
-    if (years != 1 || others != 2)
-        return ERR_MALFORMED;
-    return buf_append(out, r.rest);
+    return years == 1 && others == 2 ? OK : ERR_MALFORMED;
 }
 
-Err calendar_stamp_text(Bytes stamp, bool zone, Buf *out)
+Err calendar_stamp_text(Bytes stamp, bool zone, int64_t oldest, Buf *out)
 {
+    bool is_oldest;
     const size_t blank = text_find(stamp, LIT(" "));
     const Bytes date = bytes_upto(stamp, blank);
     const bool bc = stamp.len > 3 && text_eq(bytes_from(stamp, stamp.len - 3), LIT(" BC"));
@@ -96,6 +120,6 @@ Err calendar_stamp_text(Bytes stamp, bool zone, Buf *out)
     /* ISO puts the year first; other styles have names of days or the year elsewhere. */
     if (blank == stamp.len || digits_at(date) < 4 || bc)
         return ERR_MALFORMED;
-    TRY(calendar_date_text(date, out));
+    TRY(calendar_date_text(date, oldest, out, &is_oldest));
     return buf_append(out, zone ? LIT(" 00:00:00+00") : LIT(" 00:00:00"));
 }

@@ -21,6 +21,9 @@ enum {
     TYPE_JSONB = 3802,
 };
 
+/* 45 CFR 164.514(b)(2)(i)(C): ages over 89 are "a single category of age 90 or older". */
+enum { AGE_OPEN_ENDED = 90 };
+
 enum { TYPMOD_HEADER = 4, BLOCK_COUNT = 5, UUID_BYTES = 16, JSONB_VERSION = 1 };
 
 static const Bytes BLOCK = LIT_INIT("\xE2\x96\x92"); /* U+2592, medium shade */
@@ -81,20 +84,24 @@ static Err redact(const Cell *c, Buf *out, bool *ret_null)
 
 /* --- year --------------------------------------------------------------------------------- */
 
-static Err year_text(const Cell *c, Buf *out, bool *ret_null)
+static Err year_text(const Cell *c, int64_t oldest, Buf *out, bool *ret_null)
 {
     const size_t start = buf_len(out);
-    const bool stamp = c->type_oid == TYPE_TIMESTAMP || c->type_oid == TYPE_TIMESTAMPTZ;
-    const Err err = stamp ? calendar_stamp_text(c->value, c->type_oid == TYPE_TIMESTAMPTZ, out)
-                          : calendar_date_text(c->value, out);
+    const bool zone = c->type_oid == TYPE_TIMESTAMPTZ;
+    bool is_oldest = false;
+    const Err err = zone || c->type_oid == TYPE_TIMESTAMP
+                        ? calendar_stamp_text(c->value, zone, oldest, out)
+                        : calendar_date_text(c->value, oldest, out, &is_oldest);
 
-    if (err != ERR_MALFORMED)
-        return err;
+    if (err == OK && !(is_oldest && is_text(c->type_oid)))
+        return OK;
     buf_truncate(out, start);
-    return as_null(ret_null);
+    if (err == OK)
+        return buf_append(out, LIT("90+"));
+    return err == ERR_MALFORMED ? as_null(ret_null) : err;
 }
 
-static Err year_binary(const Cell *c, Buf *out, bool *ret_null)
+static Err year_binary(const Cell *c, int64_t oldest, Buf *out, bool *ret_null)
 {
     Reader r = reader_of(c->value);
     uint32_t days;
@@ -103,25 +110,28 @@ static Err year_binary(const Cell *c, Buf *out, bool *ret_null)
     if (c->type_oid == TYPE_DATE) {
         TRY(reader_u32(&r, &days));
         int32_t first;
-        if (!reader_at_end(&r) || !calendar_year_start_days((int32_t)days, &first))
+        if (!reader_at_end(&r) || !calendar_year_start_days((int32_t)days, oldest, &first))
             return as_null(ret_null);
         return buf_u32(out, (uint32_t)first);
     }
     TRY(reader_u64(&r, &micros));
     int64_t first;
-    if (!reader_at_end(&r) || !calendar_year_start_micros((int64_t)micros, &first))
+    if (!reader_at_end(&r) || !calendar_year_start_micros((int64_t)micros, oldest, &first))
         return as_null(ret_null);
     return buf_u64(out, (uint64_t)first);
 }
 
-static Err year(const Cell *c, Buf *out, bool *ret_null)
+static Err year(const Cell *c, int64_t this_year, Buf *out, bool *ret_null)
 {
+    const int64_t oldest = this_year - AGE_OPEN_ENDED;
     const bool timed = c->type_oid == TYPE_DATE || c->type_oid == TYPE_TIMESTAMP ||
                        c->type_oid == TYPE_TIMESTAMPTZ;
 
-    if (!timed && !is_text(c->type_oid))
+    if ((!timed && !is_text(c->type_oid)) ||
+        oldest <= 0) /* who is old? nobody said what year it is */
         return as_null(ret_null);
-    return timed && c->binary ? year_binary(c, out, ret_null) : year_text(c, out, ret_null);
+    return timed && c->binary ? year_binary(c, oldest, out, ret_null)
+                              : year_text(c, oldest, out, ret_null);
 }
 
 /* --- zip3 --------------------------------------------------------------------------------- */
@@ -238,7 +248,7 @@ static Err pseudonym(PhiKeys *keys, const Cell *c, Buf *out, bool *ret_null)
     return as_null(ret_null);
 }
 
-Err phi_transform(PhiKeys *keys, const Cell *cell, Buf *out, bool *ret_null)
+Err phi_transform(PhiKeys *keys, const Cell *cell, int64_t this_year, Buf *out, bool *ret_null)
 {
     *ret_null = false;
     switch (cell->mask->method) {
@@ -249,7 +259,7 @@ Err phi_transform(PhiKeys *keys, const Cell *cell, Buf *out, bool *ret_null)
     case MASK_REDACT:
         return redact(cell, out, ret_null);
     case MASK_YEAR:
-        return year(cell, out, ret_null);
+        return year(cell, this_year, out, ret_null);
     case MASK_ZIP3:
         return zip3(cell, out, ret_null);
     case MASK_PSEUDONYM:

@@ -21,7 +21,11 @@ typedef struct PhiKeys {
 } PhiKeys;
 
 /* Appends what may leave; *ret_null: nothing was appended, it leaves as NULL. ERR_REFUSED:
- * the cell must not leave at all (withheld, or its pseudonym key is not here). */
-Err phi_transform(PhiKeys *keys, const Cell *cell, Buf *out, bool *ret_null) MUST_CHECK;
+ * the cell must not leave at all (withheld, or its pseudonym key is not here).
+ *
+ * `this_year` tells which years imply an age over 89: they leave as one, 90 years ago (somebody
+ * born in it may be 90 already), in text columns as "90+". */
+Err phi_transform(PhiKeys *keys, const Cell *cell, int64_t this_year, Buf *out,
+                  bool *ret_null) MUST_CHECK;
 
 #endif

@@ -42,20 +42,21 @@ static bool understanding_refuses(const Judgement *in, Verdict *ret)
     const Bytes rule = LIT("understood");
     uint32_t at;
 
-    if (!m->understood) {
-        *ret = refusal(in, CHP_3103, rule, m->why_not_position,
-                       words(in, "statement not understood: %s",
-                             m->why_not != NULL ? m->why_not : "no reason was given"));
-        return true;
-    }
+    /* First: whatever else was not understood may follow from it. */
     if (m->unknown_count > 0) {
         const SchemaName *name = &m->unknown[0];
         const char *dot = name->schema.len > 0 ? "." : "";
 
-        *ret = refusal(in, CHP_3103, rule, NOWHERE,
+        *ret = refusal(in, CHP_3103, rule, m->unknown_position,
                        words(in, "%.*s%s%.*s is not in the catalogue as the gateway knows it",
                              SHOW(name->schema), dot, SHOW(name->name)));
         ret->fault.next = LIT("check the name; if it was just made, commit and try again");
+        return true;
+    }
+    if (!m->understood) {
+        *ret = refusal(in, CHP_3103, rule, m->why_not_position,
+                       words(in, "statement not understood: %s",
+                             m->why_not != NULL ? m->why_not : "no reason was given"));
         return true;
     }
     if (!has_nameless_statement(m, &at))

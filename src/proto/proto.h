@@ -94,6 +94,9 @@ typedef struct Proto {
     Err (*server)(void *state, Wire *wire);
     /* Text that was kept under a name earlier: EXECUTE, FETCH. False: unknown. */
     bool (*kept)(void *state, ReferKind kind, Bytes name, Bytes *ret_text);
+    /* Rows that are streaming are not to go on: the answer ends with `fault`, however the target
+     * ends it. *ret_stopped false: there are none. */
+    Err (*stop)(void *state, Wire *wire, const Fault *fault, Bytes id, bool *ret_stopped);
     /* Does the target owe nothing? If it does, it is asked to hurry. */
     Err (*quiet)(void *state, Wire *wire, bool *ret_quiet);
     /* Tell the client something in passing (a notice), in its own protocol. */

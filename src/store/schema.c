@@ -52,4 +52,12 @@
     " note TEXT NOT NULL, PRIMARY KEY (size, created)) STRICT;"                                    \
     "PRAGMA user_version = 1;"
 
-const char *const STORE_MIGRATIONS[STORE_SCHEMA_VERSION] = { STEP_1 };
+/* Hours and days since 1970, the latest of each; `recorded` of a session is its part of them. */
+#define STEP_2                                                                                     \
+    "ALTER TABLE session ADD COLUMN recorded INTEGER NOT NULL DEFAULT 0;"                          \
+    "CREATE TABLE recorded (user TEXT NOT NULL, resource TEXT NOT NULL,"                           \
+    " hour INTEGER NOT NULL, hour_bytes INTEGER NOT NULL, day INTEGER NOT NULL,"                   \
+    " day_bytes INTEGER NOT NULL, PRIMARY KEY (user, resource)) STRICT;"                           \
+    "PRAGMA user_version = 2;"
+
+const char *const STORE_MIGRATIONS[STORE_SCHEMA_VERSION] = { STEP_1, STEP_2 };

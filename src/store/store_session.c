@@ -9,7 +9,7 @@ static const char ADD[] =
     " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 #define COLUMNS                                                                                    \
     "SELECT id, writer, user, kind, resource, peer, application, purpose, credential, audit_key,"  \
-    " content_key, first_segment, started, ended, reason, statements FROM session "
+    " content_key, first_segment, started, ended, reason, statements, recorded FROM session "
 static const char GET[] = COLUMNS "WHERE id = ?";
 static const char FIND[] = COLUMNS "WHERE text = ?";
 static const char EACH[] =
@@ -66,6 +66,7 @@ static StoreSession take(Query *q)
     n.ended_ns = query_take_u64(q);
     n.reason = query_take(q);
     n.statements = query_take_u64(q);
+    n.recorded = query_take_u64(q);
     return n;
 }
 

@@ -18,6 +18,7 @@ typedef struct StoreSession {
     uint64_t started_ns, ended_ns;
     Bytes reason;
     uint64_t statements;
+    uint64_t recorded; /* bytes of the journal, as far as they are counted (store_recorded.h) */
 } StoreSession;
 
 typedef struct StoreKey {

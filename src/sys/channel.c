@@ -44,6 +44,7 @@ struct Channel {
     uint64_t next_id;
     uint8_t *packet; /* PACKET_MAX */
     bool handling, freed;
+    bool left; /* a send has said so; what the other side said before may still be unread */
 };
 
 static void on_ready(uv_poll_t *poll, int status, int events);
@@ -94,6 +95,7 @@ static void detach(Channel *c)
 static Err attach(Channel *c, int fd)
 {
     c->fd = fd;
+    c->left = false;
     c->poll = malloc(sizeof *c->poll);
     if (c->poll == NULL)
         return ERR_LIMIT;
@@ -164,6 +166,11 @@ bool channel_is_open(const Channel *c)
     return c->fd >= 0;
 }
 
+bool channel_is_left(const Channel *c)
+{
+    return c->left;
+}
+
 /* --- sending -------------------------------------------------------------------------- */
 
 static bool would_block(void)
@@ -203,6 +210,7 @@ static Err send_or_wait(Channel *c, Bytes packet, int fd)
         return wait_in_line(c, packet, fd);
     if (fd_pass_send(c->fd, packet, fd) >= 0)
         return OK;
+    c->left = errno == EPIPE || errno == ECONNRESET;
     return would_block() ? wait_in_line(c, packet, fd) : ERR_IO;
 }
 

@@ -37,6 +37,8 @@ void channel_free(Channel *c); /* open questions are answered with NULL */
 /* A new way to the same peer: open questions are asked again. */
 Err channel_replace(Channel *c, int fd) MUST_CHECK;
 bool channel_is_open(const Channel *c);
+/* The last send met a closed end. `ended` is called when all that was said before is read. */
+bool channel_is_left(const Channel *c);
 
 /* `fd` -1: none; it is duplicated by the kernel in flight and stays the caller's. */
 Err channel_ask(Channel *c, uint16_t kind, Bytes body, ChannelAnswer *answer, void *ctx) MUST_CHECK;

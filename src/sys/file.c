@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 void file_done(File *f)
@@ -227,5 +228,20 @@ Err pipe_pair(int ret_fds[2])
     if (pipe2(ret_fds, O_CLOEXEC | O_NONBLOCK) != 0)
         return ERR_IO;
     (void)fcntl(ret_fds[1], F_SETPIPE_SZ, ROOM);
+    return OK;
+}
+
+Err volume_use(const char *path, unsigned *ret_percent)
+{
+    struct statvfs v;
+
+    if (statvfs(path, &v) != 0)
+        return ERR_IO;
+    const uint64_t used = v.f_blocks - v.f_bfree, all = used + v.f_bavail;
+    if (v.f_bfree > v.f_blocks || all == 0 || used > UINT64_MAX / 100) {
+        errno = EINVAL; /* a volume without blocks says nothing */
+        return ERR_IO;
+    }
+    *ret_percent = (unsigned)((used * 100 + all - 1) / all);
     return OK;
 }

@@ -37,6 +37,10 @@ Err dir_sync(const char *path) MUST_CHECK;
 /* Calls `each` for every name but . and ..; stops at the first error. */
 Err dir_each(const char *path, Err (*each)(void *ctx, const char *name), void *ctx) MUST_CHECK;
 
+/* How much of the volume under `path` is in use, in percent, rounded up, as df(1) has it: what only
+ * root could take is in use. */
+Err volume_use(const char *path, unsigned *ret_percent) MUST_CHECK;
+
 /* Bytes that nobody can change any more, for handing to children. Offset 0. */
 /* Read end, write end: neither waits, neither survives exec. */
 Err pipe_pair(int ret_fds[2]) MUST_CHECK;

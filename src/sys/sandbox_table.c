@@ -75,6 +75,7 @@ static const SandboxCall CALLS[] = {
     { "pread64", K },
     { "pwrite64", K },
     { "rename", K },
+    { "statfs", K },      /* how full the journal's volume is */
     { "sysinfo", W | K }, /* qsort of a long list */
     { "unlink", K },
 #ifdef SANITIZED

@@ -60,16 +60,17 @@ static PackKey unit_of(const Session *s, const Command *c, const Judged *judged)
 /* --- telling the client ------------------------------------------------------------------------
  */
 
-static Err tell_waiting(Session *s, const HoldAnswer *a, const Verdict *v)
+static Err tell_waiting(Session *s, uint64_t waited_ms)
 {
     CLEANUP(buf_done) Buf fact = { 0 }, detail = { 0 };
-    const IdText id = id_text('r', &a->request);
+    const Verdict *v = &s->held_verdict;
+    const uint64_t left_ms = v->hold.hold_ms - waited_ms;
 
     buf_init(&fact, 1024);
     buf_init(&detail, 4096);
-    TRY(text_format(&fact, "waiting for approval %s (check word: %.*s) by %.*s, up to %llu min",
-                    id.text, SHOW(a->check_word), SHOW(v->hold.group),
-                    (unsigned long long)(v->hold.hold_ms + 59999) / 60000));
+    TRY(text_format(&fact, "%swaiting for approval %s (check word: %.*s) by %.*s, up to %llu min",
+                    waited_ms > 0 ? "still " : "", s->held_request.text, SHOW(s->held_check_word),
+                    SHOW(v->hold.group), (unsigned long long)(left_ms + 59999) / 60000));
     TRY(text_format(&detail, "rule %.*s: %.*s", SHOW(v->rule), SHOW(v->fault.fact)));
     const Fault fault = { .code = CHP_3201,
                           .rule = v->rule,
@@ -190,7 +191,10 @@ static void on_asked(void *ctx, const ChannelMessage *m)
         return;
     }
     s->holding = true;
-    if (tell_waiting(s, &a, &s->held_verdict) != OK)
+    s->held_since_ms = now_ms(s->worker);
+    s->held_notices = 0;
+    if (arena_copy(&s->held_words, a.check_word, &s->held_check_word) != OK ||
+        tell_waiting(s, 0) != OK)
         session_farewell(s, &(Fault){ .code = CHP_5301 });
 }
 
@@ -259,6 +263,39 @@ void hold_refuse_long(Session *s)
     settle(s, &a);
 }
 
+/* --- reminding -------------------------------------------------------------------------------- */
+
+unsigned hold_notices_due(uint64_t waited_ms)
+{
+    static const uint64_t AT_MINUTES[] = { 1, 5, 9 };
+    unsigned due = 0;
+
+    for (size_t i = 0; i < COUNT_OF(AT_MINUTES); i++)
+        due += waited_ms >= AT_MINUTES[i] * 60000;
+    return due;
+}
+
+/* Somebody who was kept from the clock for long is told once. */
+static void remind(Session *s)
+{
+    const uint64_t waited_ms = now_ms(s->worker) - s->held_since_ms;
+    const unsigned due = hold_notices_due(waited_ms);
+
+    if (due <= s->held_notices || waited_ms >= s->held_verdict.hold.hold_ms)
+        return;
+    s->held_notices = due;
+    session_mark(s);
+    if (tell_waiting(s, waited_ms) != OK)
+        session_farewell(s, &(Fault){ .code = CHP_5301 });
+}
+
+void holds_tick(Worker *w)
+{
+    for (Session *s = w->sessions; s != NULL; s = s->next)
+        if (s->holding && s->phase == SESSION_OPEN)
+            remind(s);
+}
+
 /* --- withdrawing ------------------------------------------------------------------------------ */
 
 void hold_withdraw(Session *s, const char *why)
@@ -278,11 +315,18 @@ static void on_cancel_dialed(void *ctx, const ChannelMessage *m)
         cancel_upstream(ctx, m->fd);
 }
 
-static void cancel_session(Session *s)
+void hold_cancel_target(Session *s)
 {
     CLEANUP(buf_done) Buf body = { 0 };
     const DialAsk dial = { .resource = target_index(s->target) };
 
+    buf_init(&body, 64);
+    if (s->phase == SESSION_OPEN && pack_dial(&body, &dial) == OK)
+        (void)!channel_ask(s->worker->supervisor, ASK_DIAL, buf_view(&body), on_cancel_dialed, s);
+}
+
+static void cancel_session(Session *s)
+{
     if (s->holding) {
         const HoldAnswer a = { .request = s->request, .state = HOLD_WITHDRAWN };
 
@@ -291,9 +335,7 @@ static void cancel_session(Session *s)
         settle(s, &a);
         return;
     }
-    buf_init(&body, 64);
-    if (s->phase == SESSION_OPEN && pack_dial(&body, &dial) == OK)
-        (void)!channel_ask(s->worker->supervisor, ASK_DIAL, buf_view(&body), on_cancel_dialed, s);
+    hold_cancel_target(s);
 }
 
 void hold_cancel(Worker *w, const Cancel *cancel)

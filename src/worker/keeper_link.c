@@ -107,6 +107,7 @@ static void on_new_keeper(Worker *w, int fd)
     w->seals_told = w->recorder.seal_count - kept;
     tell_new_seals(w);
     tell_alive(w);
+    budget_say_again(w);
 }
 
 /* --- messages
@@ -144,6 +145,8 @@ static void on_keeper(void *ctx, Channel *channel, const ChannelMessage *m)
     Worker *w = ctx;
     HoldAnswer answer;
     SessionKill kill;
+    Budget budget;
+    Disk disk;
 
     (void)channel;
     if (m->fd >= 0)
@@ -154,6 +157,12 @@ static void on_keeper(void *ctx, Channel *channel, const ChannelMessage *m)
         kill_session(w, &kill);
     if (m->kind == ASK_EXPLAIN)
         explain_asked(w, m);
+    if (m->kind == ASK_BUDGET && unpack_budget(m->body, &budget) == OK)
+        budget_told(w, &budget);
+    if (m->kind == ASK_DISK && unpack_disk(m->body, &disk) == OK)
+        w->disk = disk.level == DISK_NORMAL     ? DISK_NORMAL
+                  : disk.level == DISK_SESSIONS ? DISK_SESSIONS
+                                                : DISK_READS;
     if (m->kind != ASK_HOLD_ANSWER || unpack_hold_answer(m->body, &answer) != OK)
         return;
     for (Session *s = w->sessions; s != NULL; s = s->next)

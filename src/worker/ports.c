@@ -20,7 +20,10 @@ Err ports_write_record(Session *s, SegmentRecord *record)
     record->leaf.target_commit = s->target_commit;
     record->leaf.protocol = PROTOCOL_POSTGRES;
     record->leaf.policy_hash = w->policy_hash;
-    return recorder_append(&s->worker->recorder, record);
+    const uint64_t before = w->recorder.writer.length;
+    TRY(recorder_append(&s->worker->recorder, record));
+    budget_wrote(s, w->recorder.writer.length - before);
+    return OK;
 }
 
 /* Payloads are made one at a time, in one buffer; what the last one held is overwritten or, when
@@ -142,6 +145,7 @@ static Err judge(void *ctx, const Command *command, GateRuling *ret)
 {
     Session *s = ctx;
 
+    s->ruler.refusal = budget_refusal(s);
     return ruler_judge(&s->ruler, command, ret);
 }
 
@@ -162,7 +166,7 @@ static Err mask(void *ctx, const Cell *cell, Buf *out, bool *ret_null)
 {
     Session *s = ctx;
 
-    return phi_transform(&s->phi_keys, cell, out, ret_null);
+    return phi_transform(&s->phi_keys, cell, s->worker->this_year, out, ret_null);
 }
 
 static void keep(void *ctx, Judged *judged)
@@ -182,6 +186,7 @@ static void ready(void *ctx, bool in_transaction, bool failed)
 {
     Session *s = ctx;
 
+    budget_answered(s);
     ruler_ready(&s->ruler, in_transaction, failed);
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "model/limits.h"
+#include "proto/pg/pg_withhold.h"
 #include "proto/pg/pg_write.h"
 #include "record/payload.h"
 #include "sys/log.h"
@@ -245,7 +246,7 @@ void session_end(Session *s, const char *reason)
 void session_farewell(Session *s, const Fault *fault)
 {
     const IdText id = id_text('s', &s->id);
-    const Bytes shown = s->recorded ? text_of(id.text) : (Bytes){ 0 };
+    const Bytes shown = s->recorded || s->named ? text_of(id.text) : (Bytes){ 0 };
 
     if (s->phase == SESSION_ENDING || s->phase == SESSION_DEAD)
         return;
@@ -314,6 +315,7 @@ void session_free(Session *s)
     if (s->end_reason == NULL)
         s->end_reason = "ended";
     write_end(s);
+    budget_close(s);
     tell_keeper(s);
     channel_forget(w->keeper, s);
     channel_forget(w->supervisor, s);
@@ -352,6 +354,8 @@ static void fail(Session *s, Err err, bool from_server)
 
     if (err == ERR_IO)
         fault.code = CHP_5201;
+    else if (from_server && s->pg.why == &PG_PAST_UNDOING)
+        fault = PG_PAST_UNDOING;
     else if (from_server)
         fault.code = err == ERR_REFUSED || err == ERR_LIMIT ? CHP_5202 : CHP_5101;
     else if (err == ERR_LIMIT)
@@ -421,6 +425,8 @@ void session_step(Session *s)
         s->gate.written = buf_len(&s->gate.wire.to_client); /* sign-in: nothing to record yet */
     else if (gate_write_down_output(&s->gate) != OK) {
         session_unrecorded(s);
+    } else {
+        budget_check(s);
     }
 }
 

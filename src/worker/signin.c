@@ -366,6 +366,7 @@ Err session_write_start(Session *s)
 static Err begin_session(Session *s, const SigninProveAnswer *a)
 {
     TRY(take_identity(s, a));
+    TRY(budget_open(s));
     ports_begin(s);
     s->ruler.policy = &s->worker->config.policy;
     s->ruler.resource = target_resource(s->target);
@@ -375,14 +376,28 @@ static Err begin_session(Session *s, const SigninProveAnswer *a)
     return OK;
 }
 
+/* Who it is was shown; there is no room for what they would record. */
+static void refuse_as_told(Session *s, const SigninProveAnswer *a)
+{
+    s->named = true;
+    session_farewell(s, &(Fault){ .code = CHP_3402,
+                                  .rule = a->rule,
+                                  .fact = a->why,
+                                  .next = LIT("try again later, or tell the administrator") });
+}
+
 static void on_proved(void *ctx, const ChannelMessage *m)
 {
     Session *s = ctx;
     SigninProveAnswer a;
 
     session_mark(s);
-    if (m == NULL || unpack_signin_prove_answer(m->body, &a) != OK || a.ok == 0 ||
-        s->target == NULL) {
+    const bool told = m != NULL && unpack_signin_prove_answer(m->body, &a) == OK;
+    if (told && a.ok == 0 && a.refused == CHP_3402) {
+        refuse_as_told(s, &a);
+        return;
+    }
+    if (!told || a.ok == 0 || s->target == NULL) {
         refuse(s, CHP_3301);
         return;
     }

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "config/public_files.h"
 #include "crypto/warm.h"
+#include "phi/calendar.h"
 #include "sys/child.h"
 #include "sys/entropy.h"
 #include "sys/file.h"
@@ -18,10 +19,11 @@
 
 enum {
     TICK_MS = 100,
-    TURN_SESSIONS = 4,
+    TURN_SESSIONS = 32,
     ACCEPT_BATCH = 64,
     SESSIONS_MAX = 10000,
     PAYLOAD_MAX = 32 << 20,
+    WORDS_MAX = 4096,
     SIGNIN_MAX = 1000, /* connections that have not signed in yet: a flood stays outside */
     EXIT_CANNOT_START = 1,
 };
@@ -82,13 +84,19 @@ static void one_turn(Worker *w)
     }
 }
 
+static void read_clock(Worker *w)
+{
+    w->now = clock_now();
+    w->this_year = calendar_year(w->now.unix_ns);
+}
+
 /* Sessions marked while others were stepped (an answer, a wake-up) get their turn at once. */
 static void on_check(uv_check_t *check)
 {
     Worker *w = check->data;
     enum { ROUNDS = 64 };
 
-    w->now = clock_now();
+    read_clock(w);
     for (int i = 0; i < ROUNDS && w->ready != NULL; i++)
         one_turn(w);
     /* session.end records of the sessions that were freed */
@@ -190,12 +198,14 @@ static void on_tick(uv_timer_t *timer)
 {
     Worker *w = timer->data;
 
-    w->now = clock_now();
+    read_clock(w);
     link_tick(w);
+    budget_tick(w);
     targets_tick(w);
     check_deadlines(w);
     check_parses(w);
     explains_tick(w);
+    holds_tick(w);
     for (Session *s = w->sessions; s != NULL; s = s->next)
         if (s->phase == SESSION_OPEN && s->gate.wait == GATE_RUNS && s->ruler.catalogue_stale &&
             !s->ruler.transaction)
@@ -256,6 +266,7 @@ static Err start(Worker *w)
     random_fill(random, sizeof random);
     w->hash_key = siphash_key(random);
     buf_init(&w->payload, PAYLOAD_MAX);
+    buf_init(&w->words, WORDS_MAX);
     look_init(&w->looks, worker_look, w->hash_key);
     w->looks.heavy = parse_is_heavy;
     TRY(parse_begin(w));
@@ -319,7 +330,7 @@ int worker_main(const char *slot, const char *writer_hex)
     log_begin(name);
     w.slot = (uint32_t)number;
     w.listen_fd = CHILD_LISTEN_FD;
-    w.now = clock_now();
+    read_clock(&w);
     if (read_writer(writer_hex, &w.writer) != OK || load(&w) != OK || serve(&w) != OK) {
         log_line(LOG_ERROR, "start", "the worker cannot start");
         return EXIT_CANNOT_START;

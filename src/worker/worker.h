@@ -22,6 +22,7 @@
 #include "worker/recorder.h"
 
 typedef struct Target Target;
+typedef struct Account Account;
 
 /* What is known of a target at one moment; shared, immutable. */
 typedef struct Knowledge {
@@ -82,6 +83,7 @@ typedef struct Session {
     size_t out_flushed; /* bytes of wire.to_client whose records are in the kernel */
     bool proving;       /* the keeper was asked to open this session: it has to hear of its end */
     bool recorded;      /* session.start is written: what leaves is recorded */
+    bool named;         /* refused by the keeper, whose record has its id */
     Identity who;
     Target *target;
     ProfileView *view;
@@ -95,6 +97,12 @@ typedef struct Session {
     uint64_t statements;
     Buf receipts;      /* of answers whose output is not written down yet */
     bool receipt_lost; /* memory: nothing more can leave */
+    Account *account;  /* budget.c; NULL: not signed in */
+    uint64_t bytes;    /* this session's part of the journal */
+    uint64_t bytes_reported;
+    uint64_t bytes_counted;  /* in the account's sums, as the keeper told */
+    uint64_t bytes_answered; /* at the end of the last turn in which the target was ready */
+    bool answered;           /* it was in this turn */
     uint32_t cancel_pid;
     uint8_t cancel_key[4];
     const char *end_reason;
@@ -106,6 +114,9 @@ typedef struct Session {
     bool too_long; /* nobody can read this much: refused at the next step */
     Arena held_words;
     Verdict held_verdict;
+    Bytes held_check_word;  /* in held_words */
+    uint64_t held_since_ms; /* the request was made then */
+    unsigned held_notices;  /* reminders the client was sent */
     Hash approval_leaf;
     IdText held_request;
 } Session;
@@ -126,6 +137,7 @@ typedef struct Worker {
     uint64_t keeper_lost_ms; /* 0: it is there */
     int listen_fd;
     Clock now;
+    int64_t this_year; /* UTC, of `now` */
     Recorder recorder;
     Buf payload; /* of the record being made */
     LookCache looks;
@@ -134,6 +146,11 @@ typedef struct Worker {
     TlsContext *tls;  /* towards clients; NULL: none */
     Buf public_files; /* until the start is over */
     Target *targets;  /* one for each resource */
+    Account *accounts;
+    uint64_t reported_ms;
+    DiskLevel disk;
+    Fault no_budget; /* the words of the refusal being made, in `words` */
+    Buf words;
     Session *sessions;
     Session *ready, **ready_end; /* in the order in which they were marked */
     struct Explain *explains;    /* that wait for a catalogue */
@@ -191,7 +208,25 @@ Err hold_ask(Session *s, const Command *command, const GateRuling *ruling) MUST_
 void hold_answered(Session *s, const HoldAnswer *a);
 void hold_withdraw(Session *s, const char *why);
 void hold_refuse_long(Session *s);
+/* How many times somebody who has waited so long should have been told again: at 1, 5 and 9 min. */
+unsigned hold_notices_due(uint64_t waited_ms);
+void holds_tick(Worker *w);
 void hold_cancel(Worker *w, const Cancel *cancel);
+void hold_cancel_target(Session *s); /* what runs there */
+
+/* budget.c */
+Err budget_open(Session *s) MUST_CHECK; /* it is known who it is */
+void budget_close(Session *s);
+void budget_wrote(Session *s, uint64_t bytes);
+void budget_answered(Session *s); /* the target is ready again */
+/* Refused, whatever is allowed? Lives until the next call. */
+const Fault *budget_refusal(Session *s);
+/* At the end of a turn: stops what streams and may not, reports what is worth it. */
+void budget_check(Session *s);
+void budget_report(Session *s);
+void budget_tick(Worker *w);
+void budget_say_again(Worker *w); /* there is a new keeper */
+void budget_told(Worker *w, const Budget *m);
 
 /* cancel.c: takes `fd`, a fresh connection to the session's target */
 void cancel_upstream(const Session *s, int fd);

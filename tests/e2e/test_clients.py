@@ -1,4 +1,5 @@
 """Unchanged clients get what a direct connection gives them, but for masked cells."""
+import datetime
 import re
 import subprocess
 
@@ -46,6 +47,21 @@ def test_extended_protocol_equals_direct(site, statement, binary):
     assert fetch(site.url()) == fetch(site.pg.url())
 
 
+def year_shown(person):
+    """45 CFR 164.514(b)(2)(i)(C): whoever may be over 89 is in one category."""
+    return max(int(person["birth_date"][:4]), datetime.datetime.now(datetime.timezone.utc).year - 90)
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("binary", [False, True])
+def test_years_that_imply_an_age_over_89_leave_as_one(site, binary):
+    shown = [year_shown(person) for person in site.people]
+    assert any(str(year) != person["birth_date"][:4] for year, person in zip(shown, site.people)), "nobody is 90"
+    with psycopg.connect(site.url()) as conn, conn.cursor(binary=binary) as cur:
+        cur.execute("SELECT birth_date FROM patient ORDER BY id")
+        assert [row[0] for row in cur] == [datetime.date(year, 1, 1) for year in shown]
+
+
 @pytest.mark.core
 def test_masks_are_applied_and_told(site):
     person = site.people[0]
@@ -55,7 +71,7 @@ def test_masks_are_applied_and_told(site):
     assert (id_, city) == ("1", person["city"])
     assert re.fullmatch(r"MRN-[0-9A-Z]{20,}", mrn)
     assert last_name == "▒▒▒▒▒"
-    assert birth == person["birth_date"][:4] + "-01-01"
+    assert birth == f"{year_shown(person)}-01-01"
     assert zip_.strip() == ("000" if person["zip"][:3] == "036" else person["zip"][:3])
     assert "4 columns masked:" in got.stderr and "mrn (pseudonym)" in got.stderr
     assert "session s-" in got.stderr

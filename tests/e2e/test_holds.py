@@ -1,4 +1,5 @@
 """Two people: one waits in psql, the other answers. Agents get a ticket."""
+import os
 import re
 import subprocess
 import threading
@@ -124,6 +125,65 @@ def test_own_approval_is_refused(site):
     assert own.returncode == 3 and "own" in own.stderr.lower()
     site.gate.cli("deny", request["id"], "--reason", "test", token=site.tokens["pat"])
     waiting.done()
+    client.close()
+
+
+def test_who_got_their_credential_from_the_requester_cannot_approve(site):
+    """Whoever may make accounts could make themselves an approver, or take one over."""
+    if os.geteuid() != 0:
+        pytest.skip("needs two accounts of the host")
+    with stack.temporary_folder() as folder:
+        gate = stack.Gateway(folder / "gate", site.pg.port, admins="postgres", when=", tables: [patient]").start()
+        try:
+            accounts_of_the_requester(site, gate)
+        finally:
+            gate.stop()
+
+
+def accounts_of_the_requester(site, gate):
+    def add(user, group, account=None):
+        gate.cli("user", "add", user, "--group", group, input=f"{user}-password-1\n", account=account)
+        return gate.token(user)
+
+    def reset(user, account=None):
+        gate.cli("user", "passwd", user, input=f"{user}-password-2\n", account=account)
+
+    def held(number):
+        return Waiting(client, wire.query(f"UPDATE patient SET phone = '(512) 555-016{number}' WHERE id = 15"))
+
+    def request():
+        return stack.wait_for(lambda: gate.json("approvals", token=tokens["other"])["items"], 10)[0]["id"]
+
+    def refused(user, id_):
+        done = gate.cli("approve", id_, token=tokens[user], check=False)
+        assert done.returncode == 3, done
+        return done.stderr
+
+    # The requester is the host's account postgres, an administrator; the others are made by root.
+    add("postgres", "clinical")
+    tokens = {"made": add("made", "privacy", account="postgres"), "taken": add("taken", "privacy"),
+              "given": add("given", "privacy"), "other": add("other", "privacy")}
+    tokens["given"] = gate.cli("token", "create", "--user", "given", account="postgres").stdout.strip().split()[-1]
+    reset("taken", account="postgres")
+    client = wire.Client(gate.port, "postgres", "postgres-password-1")
+    waiting = held(1)
+    id_ = request()
+    for user in ("made", "taken", "given"):
+        assert "the requester issued or reset your credential" in refused(user, id_), user
+    assert phone(site, 15) != "(512) 555-0161"
+    gate.cli("approve", id_, token=tokens["other"])
+    assert not wire.errors(waiting.done()) and phone(site, 15) == "(512) 555-0161"
+    # Once another person has reset it, it is theirs again; an account stays whoever made it.
+    reset("taken")
+    reset("made")
+    tokens["given"] = gate.token("given")
+    waiting = held(2)
+    assert "the requester made your account" in refused("made", request())
+    gate.cli("approve", request(), token=tokens["taken"])
+    assert not wire.errors(waiting.done()) and phone(site, 15) == "(512) 555-0162"
+    waiting = held(3)
+    gate.cli("approve", request(), token=tokens["given"])
+    assert not wire.errors(waiting.done()) and phone(site, 15) == "(512) 555-0163"
     client.close()
 
 

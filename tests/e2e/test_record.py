@@ -1,6 +1,11 @@
 """What was seen can be played, by those who may; what was written can be proved; nothing secret is at rest."""
+import contextlib
+import json
+import os
 import pathlib
+import re
 import shutil
+import subprocess
 
 import pytest
 import stack
@@ -29,6 +34,28 @@ def test_a_reviewer_plays_a_session(site, played):
     assert "▒▒▒▒▒" in shown and site.people[1]["city"] in shown
     assert "no-unbounded-delete" in shown
     assert site.people[1]["last_name"] not in shown
+
+
+def test_programs_get_a_long_session_page_by_page(site):
+    """60 MB of it, and the command line holds a page."""
+    client = site.wire(timeout=60)
+    got = client.query("SELECT (SELECT string_agg(md5((n * 1000000 + i)::text), '') FROM generate_series(1, 15000) i)"
+                       " FROM generate_series(1, 120) n")
+    name, last = session_of(client), wire.rows(got)[-1][0]
+    assert len(wire.rows(got)) == 120 and len(last) == 480000
+    client.close()
+    env = dict(os.environ, CHAPERONE_CONFIG=str(site.gate.config), CHAPERONE_TOKEN=site.tokens["pat"],
+               ASAN_OPTIONS="detect_leaks=0")
+    seen = peak_kib = 0
+    with subprocess.Popen([str(site.gate.binary), "session", "play", name, "-o", "jsonl"], env=env,
+                          stdout=subprocess.PIPE) as player:
+        for line in player.stdout:
+            seen += len(json.loads(line)["data"])
+            with contextlib.suppress(OSError):  # it has ended
+                found = re.search(r"VmHWM:\s+(\d+)", pathlib.Path(f"/proc/{player.pid}/status").read_text())
+                peak_kib = int(found[1]) if found else peak_kib
+    assert player.returncode == 0 and seen > 30_000_000
+    assert 0 < peak_kib < 20_000
 
 
 def test_who_may_not_play(site, played):
@@ -107,8 +134,8 @@ def test_full_disk_refuses_and_runs_nothing(site, tmp_path):
                     pass
             got = None
             try:
-                for _ in range(3000):  # reserved blocks are used up first
-                    got = client.query("SELECT md5(random()::text) FROM generate_series(1, 20000) g")
+                for _ in range(3000):  # reserved blocks are used up first, by answers small enough to pass
+                    got = client.query("SELECT md5(random()::text) FROM generate_series(1, 5000) g")
                     if wire.errors(got):
                         break
             except (wire.ServerClosed, ConnectionError):

@@ -25,6 +25,18 @@ def test_the_caret_stands_under_the_second_statement(client):
 
 
 @pytest.mark.core
+@pytest.mark.parametrize("statement,name", [
+    ("SELECT id FROM patient p JOIN pateint q USING (id)", "pateint"),
+    ("SELECT q.id FROM public.pateint q", "public.pateint"),
+    ("UPDATE pateint SET id = 1 WHERE id = 2", "pateint"),
+])
+def test_an_unknown_relation_is_named(client, statement, name):
+    error = wire.errors(client.query(statement))[0]
+    assert f" {name} is not in the catalogue" in error["M"], error
+    assert error["P"] == str(statement.index(name) + 1)
+
+
+@pytest.mark.core
 def test_the_connection_survives(client):
     assert wire.status(client.query(DELETE)) == "I"
     assert wire.rows(client.query("SELECT 41 + 1")) == [[b"42"]]

@@ -110,6 +110,28 @@ def test_kill_nine():
             pg.stop()
 
 
+def test_a_worker_that_dies_unanswered_broke_no_rule():
+    with stack.temporary_folder() as folder:
+        gate = stack.Gateway(folder / "gate", 1, workers=1).start()
+        gate.add_people()
+        keeper, worker = gate.pids()["keeper"][0], gate.pids()["worker"][0]
+        try:
+            os.kill(keeper, signal.SIGSTOP)
+            caller = threading.Thread(target=serves, args=[gate], daemon=True)
+            caller.start()
+            time.sleep(0.5)  # the worker has asked the keeper for a salt
+            os.kill(worker, signal.SIGKILL)
+            time.sleep(0.2)
+            os.kill(keeper, signal.SIGCONT)
+            stack.wait_for(lambda: gate.pids()["worker"] not in ([], [worker]), 5)
+            caller.join(5)
+            assert "broke the rules" not in gate.log_text()
+            assert f"process {worker} ended before its message" in gate.log_text()
+            assert gate.pids()["keeper"] == [keeper]
+        finally:
+            gate.stop()
+
+
 def serves(gate):
     with contextlib.suppress(OSError, wire.ServerClosed, PermissionError):
         wire.Client(gate.port, "dana", "correct-horse-1", timeout=3).close()

@@ -30,6 +30,9 @@ static Statement statement_of(const ToySql *sql)
         .kind = sql->kind, .name = sql->name, .inner = sql->inner, .holds = sql->holds
     };
 
+    s.effects = sql->kind == STATEMENT_INSERT   ? EFFECT_WRITE
+                : sql->kind == STATEMENT_SELECT ? EFFECT_READ
+                                                : 0;
     if (sql->kind == STATEMENT_EXECUTE)
         s.refers = REFER_PREPARED;
     if (sql->kind == STATEMENT_FETCH)
@@ -321,6 +324,16 @@ Err kit_client(Kit *k, Bytes bytes)
     return OK;
 }
 
+static Err stop(Kit *k)
+{
+    const Fault fault = { .code = CHP_3402, .rule = LIT("recording-budget") };
+    bool stopped = false;
+
+    TRY(k->stops ? gate_stop(&k->gate, &fault, LIT("d-2"), &stopped) : OK);
+    k->stopped += stopped;
+    return OK;
+}
+
 Err kit_server(Kit *k, Bytes bytes)
 {
     record(k, true, bytes);
@@ -329,6 +342,7 @@ Err kit_server(Kit *k, Bytes bytes)
 
         TRY(buf_append(&k->gate.wire.from_server, bytes_upto(bytes, len)));
         TRY(take_output(k, gate_server_spoke(&k->gate)));
+        TRY(stop(k));
         bytes = bytes_from(bytes, len);
     } while (bytes.len > 0);
     return OK;

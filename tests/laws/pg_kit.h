@@ -30,7 +30,9 @@ typedef struct Kit {
     Buf recorded;
     Turn turns[KIT_TURNS];
     size_t turn_count;
-    bool approved;        /* a person said yes to what is held */
+    bool approved; /* a person said yes to what is held */
+    bool stops;    /* rows that stream are stopped at once */
+    size_t stopped;
     bool own_transaction; /* as the ready port was told */
     bool last_failed;
     size_t alive; /* Judged that exist */

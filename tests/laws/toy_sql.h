@@ -9,7 +9,8 @@
  *     deny…, hold…, local…     what the toy gate thinks of it; the server takes hold… as select id
  *
  * Columns: ssn is to be masked and holds CANARY; grow is masked by something longer; gone becomes
- * NULL; never is refused by the plan; nul is NULL; calc is computed; anything else is "7". */
+ * NULL; never is refused by the plan, forgotten by the mask; nul is NULL; calc is computed;
+ * anything else is "7". */
 #ifndef TOY_SQL_H
 #define TOY_SQL_H
 

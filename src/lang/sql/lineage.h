@@ -127,6 +127,7 @@ struct Look {
     uint32_t why_position;
     SchemaName *unknown;
     size_t unknown_count, unknown_cap;
+    uint32_t unknown_position; /* of the first */
     Statement *statements;
     size_t statement_count;
     uint32_t current; /* index of the statement being read */

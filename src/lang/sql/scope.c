@@ -13,7 +13,7 @@ static const struct {
     { "xmax", -4 }, { "cmax", -5 }, { "tableoid", -6 },
 };
 
-static Err unknown_add(Look *l, Bytes schema, Bytes name)
+static Err unknown_add(Look *l, Bytes schema, Bytes name, int32_t position)
 {
     void *list = l->unknown;
 
@@ -22,6 +22,8 @@ static Err unknown_add(Look *l, Bytes schema, Bytes name)
             return OK;
     TRY(look_grow(l, &list, &l->unknown_cap, l->unknown_count, sizeof *l->unknown));
     l->unknown = list;
+    if (l->unknown_count == 0)
+        l->unknown_position = position > 0 ? (uint32_t)position : 0;
     l->unknown[l->unknown_count++] = (SchemaName){ schema, name };
     return OK;
 }
@@ -49,7 +51,7 @@ Err scope_relation(Look *l, const PgQuery__RangeVar *var, const SchemaRelation *
     if (text_of(var->catalogname).len > 0)
         return look_refuse(l, var->location, "a relation of another database, \"@\"", name);
     *ret = schema.len > 0 ? schema_find(l->ctx->schema, schema, name) : find_in_path(l, name);
-    return *ret != NULL ? OK : unknown_add(l, schema, name);
+    return *ret != NULL ? OK : unknown_add(l, schema, name, var->location);
 }
 
 /* --- columns of relations --- */

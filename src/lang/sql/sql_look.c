@@ -127,6 +127,7 @@ static Err conclude(Look *l, Err err, Meaning *m)
     TRY(keep(l, l->unknown, l->unknown_count, sizeof *l->unknown, &kept));
     m->unknown = kept;
     m->unknown_count = l->unknown_count;
+    m->unknown_position = l->unknown_position;
     if (err != OK || l->unknown_count > 0) {
         m->why_not = l->why != NULL ? l->why : "a relation is not known";
         m->why_not_position = l->why_position;

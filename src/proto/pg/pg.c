@@ -3,6 +3,8 @@
 #include "model/limits.h"
 #include "proto/pg/pg_write.h"
 
+enum { WORDS_MAX = 8192 };
+
 void pg_init(Pg *pg, Arena *arena, const ProtoPorts *ports, SipKey hash_key)
 {
     *pg = (Pg){ .status = 'I', .ports = *ports, .phi = true };
@@ -10,6 +12,7 @@ void pg_init(Pg *pg, Arena *arena, const ProtoPorts *ports, SipKey hash_key)
     pg_names_init(&pg->names, &pg->queue, hash_key);
     buf_init(&pg->values, LIMIT_BIND_VALUES * sizeof(Value));
     buf_init(&pg->formats, 2 * LIMIT_BIND_VALUES * sizeof(uint16_t));
+    buf_init(&pg->words, WORDS_MAX);
 }
 
 void pg_done(Pg *pg)
@@ -20,6 +23,7 @@ void pg_done(Pg *pg)
     pg_queue_done(&pg->queue);
     buf_done(&pg->values);
     buf_done(&pg->formats);
+    buf_done(&pg->words);
 }
 
 PgMark pg_mark(const Wire *wire)
@@ -74,6 +78,7 @@ const Proto PG_PROTO = {
     .settle = pg_settle,
     .server = pg_server,
     .kept = pg_kept,
+    .stop = pg_stop,
     .quiet = pg_quiet,
     .notify = pg_notify,
     .farewell = pg_farewell,

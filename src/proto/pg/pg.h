@@ -17,6 +17,16 @@ typedef enum PgPhase {
     PG_PHASE_COUNT,
 } PgPhase;
 
+/* Is a result kept from the client, and until when? See pg_withhold.h. */
+typedef enum PgWithheld {
+    WITHHELD_NOTHING,
+    WITHHELD_TO_READY,    /* until the next ReadyForQuery */
+    WITHHELD_TO_STAND_IN, /* until the error of a message that must fail */
+} PgWithheld;
+
+/* How long does what was done since the last ReadyForQuery last? */
+typedef enum PgLasting { LASTS_NOT, LASTS_UNTIL_ROLLBACK, LASTS } PgLasting;
+
 typedef struct Pg {
     PgPhase phase;
     uint8_t status;     /* 'I', 'T', 'E': of the last ReadyForQuery that reached the client */
@@ -35,8 +45,15 @@ typedef struct Pg {
     Bytes portal, statement, text; /* in the message at the front; die with it */
     uint8_t tag;
     uint32_t execute_limit;
-    bool failed; /* an error came since the last ReadyForQuery */
-    bool phi;    /* the target holds PHI: errors and notices are scrubbed */
+    PgWithheld withheld;
+    const Fault *why; /* the last one was withheld; NULL: none was */
+    Bytes why_id;     /* "d-…", or empty */
+    Fault stopped;    /* why, of what was stopped; its texts and the id are in `words` */
+    Buf words;
+    PgLasting lasting;
+    size_t row_rest; /* bytes still to come of a row that is dropped unread */
+    bool failed;     /* an error came since the last ReadyForQuery */
+    bool phi;        /* the target holds PHI: errors and notices are scrubbed */
 } Pg;
 
 void pg_init(Pg *pg, Arena *arena, const ProtoPorts *ports, SipKey hash_key);
@@ -48,6 +65,8 @@ extern const Proto PG_PROTO;
 Err pg_client(void *state, Wire *wire, Step *ret_step, Command *ret_command) MUST_CHECK;
 Err pg_settle(void *state, Wire *wire, const Settlement *settlement) MUST_CHECK;
 Err pg_server(void *state, Wire *wire) MUST_CHECK;
+
+Err pg_stop(void *state, Wire *wire, const Fault *fault, Bytes id, bool *ret_stopped) MUST_CHECK;
 
 /* Shared between the two sides. */
 typedef struct PgMark {
@@ -69,6 +88,8 @@ bool pg_changes_names(const Meaning *meaning);
 bool pg_changes_path(const Meaning *meaning);
 /* The Execute at the front, once more ruled on; its rows are planned from `judged`. */
 Err pg_execute_again(Pg *pg, Wire *wire, Judged *judged) MUST_CHECK;
+/* A message that must fail goes to the server; its error is replaced by the fault. */
+Err pg_stand_in(Pg *pg, Wire *wire, bool simple, const Fault *fault, Bytes id) MUST_CHECK;
 /* Sends replies of LOCAL entries that have reached the head. */
 Err pg_emit_locals(Pg *pg, Wire *wire) MUST_CHECK;
 

@@ -417,9 +417,11 @@ static Err on_message(Pg *pg, Wire *wire, const PgFrame *frame, Step *ret_step,
     return OK;
 }
 
+/* Behind a withheld result, the server may have to be made to fail first. */
 static bool must_wait(const Pg *pg)
 {
-    return pg->queue.count + 4 > PG_QUEUE_MAX || pg->queue.text_bytes > PG_QUEUE_TEXT_MAX;
+    return pg->withheld == WITHHELD_TO_READY || pg->queue.count + 4 > PG_QUEUE_MAX ||
+           pg->queue.text_bytes > PG_QUEUE_TEXT_MAX;
 }
 
 /* Names may be in flux: only what looks none up may go on. */

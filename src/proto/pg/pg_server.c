@@ -9,7 +9,15 @@
 #include "proto/pg/pg_rows.h"
 #include "proto/pg/pg_scrub.h"
 #include "proto/pg/pg_table.h"
+#include "proto/pg/pg_withhold.h"
 #include "proto/pg/pg_write.h"
+
+enum { ROW_DROPPED_MAX = 1 << 30 }; /* MaxAllocSize: PostgreSQL cannot make a longer message */
+
+static bool withheld(const Pg *pg)
+{
+    return pg->withheld != WITHHELD_NOTHING;
+}
 
 static void done(Pg *pg, PgRun *run, Bytes tag, bool failed)
 {
@@ -102,6 +110,8 @@ static Err succeeded(Pg *pg, PgAwaited *e)
     if (e->expect == EXPECT_CLOSE) {
         if (buf_len(&e->name) == 0)
             return OK; /* gone since it was sent */
+        if (withheld(pg))
+            return pg_withhold_ends(pg); /* for the client, it is still there */
         if (e->close_kind == 'S')
             pg_statement_remove(&pg->names, buf_view(&e->name));
         else
@@ -110,6 +120,8 @@ static Err succeeded(Pg *pg, PgAwaited *e)
     }
     if (e->stand_in)
         return ERR_MALFORMED; /* what must fail has not: the target is not what it seems */
+    if (e->expect == EXPECT_PARSE && withheld(pg) && buf_len(&e->name) > 0)
+        return pg_withhold_ends(pg); /* for the client, it was never prepared */
     if (!e->on_success) {
         s = pg_statement(&pg->names, buf_view(&e->name));
         if (e->expect == EXPECT_PARSE && s != NULL && s->made_by == e->seq)
@@ -134,14 +146,24 @@ static void skip_to_sync(Pg *pg)
         pg->phase = PG_SKIPPING;
 }
 
+/* For the receipt of what ran on the target and was kept from the client. */
+static Bytes withheld_state(const Pg *pg)
+{
+    return text_of(message_entry(pg->why->code)->sqlstate);
+}
+
 static Err on_error(Pg *pg, Wire *wire, PgAwaited *e, const PgFrame *frame)
 {
     Bytes state = { 0 };
 
-    if (e->stand_in && !e->failed)
+    if (withheld(pg)) {
+        state = withheld_state(pg);
+        TRY(pg_withhold_failed(pg, wire));
+    } else if (e->stand_in && !e->failed) {
         TRY(buf_append(&wire->to_client, buf_view(&e->reply)));
-    else
+    } else {
         TRY(pg_scrub('E', frame->body, pg->phi, &wire->to_client, &state));
+    }
     done(pg, e->run, state, true);
     pg->failed = true;
     e->failed = true;
@@ -153,25 +175,45 @@ static Err on_error(Pg *pg, Wire *wire, PgAwaited *e, const PgFrame *frame)
     return OK;
 }
 
+/* Planned and written; or, where it may not leave, withheld with all that follows it. */
+static Err put_shape(Pg *pg, Wire *wire, PgAwaited *e, const PgFrame *frame)
+{
+    const size_t before = buf_len(&wire->to_client);
+    const Err err = pg_rows_shape(pg, e->run, true, frame->body, &wire->to_client);
+
+    if (e->swallow || err != OK)
+        buf_truncate(&wire->to_client, before);
+    return err == ERR_REFUSED ? pg_withhold(pg, wire, &PG_SHAPE_DISAGREES) : err;
+}
+
 static Err on_shape(Pg *pg, Wire *wire, PgAwaited *e, const PgFrame *frame)
 {
-    Err err = OK;
+    const PgExpect expect = e->expect;
 
     if (e->stand_in)
         return ERR_MALFORMED;
-    if (e->expect == EXPECT_DESCRIBE_STATEMENT || e->run == NULL || e->run->judged == NULL) {
+    if (withheld(pg)) {
+        if (e->run != NULL)
+            e->run->has_shape = false;
+    } else if (expect == EXPECT_DESCRIBE_STATEMENT || e->run == NULL || e->run->judged == NULL) {
         /* Names and types only; rows are planned from their own portal's description. */
         TRY(buf_append(&wire->to_client, frame->whole));
     } else {
-        const size_t before = buf_len(&wire->to_client);
-
-        err = pg_rows_shape(pg, e->run, true, frame->body, &wire->to_client);
-        if (e->swallow || err != OK)
-            buf_truncate(&wire->to_client, before);
+        TRY(put_shape(pg, wire, e, frame));
     }
-    if (err == OK && e->expect != EXPECT_QUERY)
+    if (expect != EXPECT_QUERY)
         pg_queue_pop(&pg->queue);
-    return err;
+    return OK;
+}
+
+static Err on_row(Pg *pg, Wire *wire, PgAwaited *e, const PgFrame *frame)
+{
+    if (e->run == NULL)
+        return ERR_MALFORMED;
+    if (withheld(pg))
+        return OK;
+    const Err err = pg_rows_row(pg, e->run, frame->body, &wire->to_client);
+    return err == ERR_REFUSED ? pg_withhold(pg, wire, &PG_ROW_UNMASKABLE) : err;
 }
 
 static bool tag_is_plain(Bytes tag)
@@ -203,11 +245,15 @@ static Err on_complete(Pg *pg, Wire *wire, PgAwaited *e, const PgFrame *frame)
         TRY(reader_string(&r, &tag));
     if (!reader_at_end(&r) || !tag_is_plain(tag) || e->run == NULL)
         return ERR_MALFORMED;
-    TRY(tell(pg, wire));
-    TRY(buf_append(&wire->to_client, frame->whole));
-    if (frame->tag == 'C')
+    if (!withheld(pg)) {
+        TRY(tell(pg, wire));
+        TRY(buf_append(&wire->to_client, frame->whole));
+    }
+    if (frame->tag == 'C') {
+        TRY(pg_withhold_ran(pg, e->run));
         TRY(completed(pg, e, tag));
-    done(pg, e->run, tag, false);
+    }
+    done(pg, e->run, withheld(pg) ? withheld_state(pg) : tag, withheld(pg));
     if (e->expect == EXPECT_QUERY) {
         e->run->has_shape = false;
         e->run->statement++;
@@ -235,9 +281,11 @@ static Err on_ready(Pg *pg, Wire *wire, const PgAwaited *e, const PgFrame *frame
     pg->ready_at = e->seq;
     pg->ports.ready(pg->ports.ctx, pg->status != 'I', pg->failed);
     pg->failed = false;
-    TRY(buf_append(&wire->to_client, frame->whole));
     pg_queue_pop(&pg->queue);
-    return OK;
+    const Err err = withheld(pg) ? pg_withhold_ready(pg, wire, frame->whole)
+                                 : buf_append(&wire->to_client, frame->whole);
+    pg->lasting = LASTS_NOT;
+    return err;
 }
 
 /* ParameterDescription: a count, and as many type oids. */
@@ -259,22 +307,21 @@ static Err on_answer(Pg *pg, Wire *wire, PgAwaited *e, const PgFrame *frame)
     switch (pg_server_act(e->expect, frame->tag)) {
     case SERVER_STEP:
         TRY(check_parameters(frame->body));
-        return buf_append(&wire->to_client, frame->whole);
+        return withheld(pg) ? OK : buf_append(&wire->to_client, frame->whole);
     case SERVER_DONE:
         if (frame->tag != 'n' && frame->body.len != 0)
             return ERR_MALFORMED;
         TRY(succeeded(pg, e));
         if (frame->tag == 'n' && e->run != NULL)
             e->run->has_shape = false;
-        if (!e->swallow)
+        if (!e->swallow && !withheld(pg))
             TRY(buf_append(&wire->to_client, frame->whole));
         pg_queue_pop(&pg->queue);
         return OK;
     case SERVER_SHAPE:
         return on_shape(pg, wire, e, frame);
     case SERVER_ROW:
-        return e->run != NULL ? pg_rows_row(pg, e->run, frame->body, &wire->to_client)
-                              : ERR_MALFORMED;
+        return on_row(pg, wire, e, frame);
     case SERVER_COMPLETE:
         return on_complete(pg, wire, e, frame);
     case SERVER_ERROR:
@@ -348,12 +395,46 @@ static Err on_frame(Pg *pg, Wire *wire, const PgFrame *frame)
                              : ERR_MALFORMED;
 }
 
+/* --- rows that are dropped unread -------------------------------------------------------- */
+
+/* At the front is a row that is too long to be held: nothing but its header is looked at. */
+static Err on_long_row(Pg *pg, Wire *wire)
+{
+    const Bytes in = buf_view(&wire->from_server);
+    const PgAwaited *head = pg_queue_head(&pg->queue);
+    PgFrame frame;
+
+    if (head == NULL || pg_server_act(head->expect, in.ptr[0]) != SERVER_ROW)
+        return ERR_LIMIT;
+    if (head->run == NULL || head->failed || (!withheld(pg) && !head->run->has_shape))
+        return ERR_MALFORMED;
+    const Err err = pg_frame_next(in, PG_TAGGED, ROW_DROPPED_MAX, &frame);
+    if (err != ERR_MORE && err != OK)
+        return err;
+    pg->row_rest = frame.size;
+    return withheld(pg) ? OK : pg_withhold(pg, wire, &PG_ROW_TOO_LONG);
+}
+
+static Err drop_row(Pg *pg, Wire *wire)
+{
+    const size_t here = buf_len(&wire->from_server);
+    const size_t len = pg->row_rest < here ? pg->row_rest : here;
+
+    pg->row_rest -= len;
+    buf_consume(&wire->from_server, len);
+    return pg->row_rest > 0 ? ERR_MORE : OK;
+}
+
 /* ERR_MORE: no whole message. */
 static Err next_answer(Pg *pg, Wire *wire)
 {
     PgFrame frame;
-    const Err err = pg_frame_next(buf_view(&wire->from_server), PG_TAGGED, LIMIT_ROW, &frame);
 
+    if (pg->row_rest > 0)
+        return drop_row(pg, wire);
+    const Err err = pg_frame_next(buf_view(&wire->from_server), PG_TAGGED, LIMIT_ROW, &frame);
+    if (err == ERR_LIMIT)
+        return on_long_row(pg, wire);
     if (err == ERR_MORE && frame.size > wire->from_server.max)
         return ERR_LIMIT; /* it will never be here whole */
     TRY(err);

@@ -76,7 +76,8 @@ Err pg_emit_locals(Pg *pg, Wire *wire)
 {
     for (PgAwaited *e = pg_queue_head(&pg->queue); e != NULL && e->expect == EXPECT_LOCAL;
          e = pg_queue_head(&pg->queue)) {
-        TRY(buf_append(&wire->to_client, buf_view(&e->reply)));
+        if (pg->withheld == WITHHELD_NOTHING)
+            TRY(buf_append(&wire->to_client, buf_view(&e->reply)));
         if (e->ready)
             TRY(pg_ready(&wire->to_client, pg->status));
         pg_queue_pop(&pg->queue);
@@ -84,24 +85,35 @@ Err pg_emit_locals(Pg *pg, Wire *wire)
     return OK;
 }
 
+Err pg_stand_in(Pg *pg, Wire *wire, bool simple, const Fault *fault, Bytes id)
+{
+    PgAwaited *entry;
+
+    TRY(pg_push(pg, simple ? EXPECT_QUERY : EXPECT_PARSE, NULL, &entry));
+    entry->stand_in = true;
+    if (simple)
+        TRY(pg_query(&wire->to_server, STAND_IN_TEXT));
+    else
+        TRY(pg_parse(&wire->to_server, STAND_IN_NAME, STAND_IN_TEXT));
+    return pg_fault(&entry->reply, fault, id);
+}
+
+static Err refuse_alone(Pg *pg, const Settlement *s)
+{
+    PgAwaited *entry;
+
+    TRY(pg_push(pg, EXPECT_LOCAL, NULL, &entry));
+    entry->ready = true;
+    return pg_fault(&entry->reply, &s->verdict->fault, s->decision);
+}
+
 static Err refuse(Pg *pg, Wire *wire, const Settlement *s)
 {
     const bool simple = is_simple(pg->tag);
     const bool alone = simple && pg->status == 'I' && pg->queue.count == 0 && !pg->unsynced;
-    PgAwaited *entry;
 
-    if (alone) {
-        TRY(pg_push(pg, EXPECT_LOCAL, NULL, &entry));
-        entry->ready = true;
-    } else {
-        TRY(pg_push(pg, simple ? EXPECT_QUERY : EXPECT_PARSE, NULL, &entry));
-        entry->stand_in = true;
-        if (simple)
-            TRY(pg_query(&wire->to_server, STAND_IN_TEXT));
-        else
-            TRY(pg_parse(&wire->to_server, STAND_IN_NAME, STAND_IN_TEXT));
-    }
-    TRY(pg_fault(&entry->reply, &s->verdict->fault, s->decision));
+    TRY(alone ? refuse_alone(pg, s)
+              : pg_stand_in(pg, wire, simple, &s->verdict->fault, s->decision));
     buf_consume(&wire->from_client, pg->pending);
     if (!simple)
         pg->phase = PG_SKIPPING;

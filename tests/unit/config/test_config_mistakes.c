@@ -100,6 +100,11 @@ static const Mistake MISTAKES[] = {
     { V "storage: {state: postgres://x}\n", "2:18", "PostgreSQL store", false },
     { V "storage: {root_key: systemd-cred:k}\n", "2:21", "not available in this version", false },
     { V "storage: {root_key: hunter2}\n", "2:21", "never the key itself", false },
+    { V "recording: {budget: {hour: 1KiB}}\n", "2:28", "`hour` is too small", false },
+    { V "recording: {budget: {hour: 5}}\n", "2:28", "size with its unit", false },
+    { V "recording: {watermarks: {reads: 100}}\n", "2:33", "`reads` is too large", false },
+    { V "recording: {watermarks: {reads: 70}}\n", "2:33", "must not be above `reads`", false },
+    { V "recording: {watermarks: {sessions: 95}}\n", "2:36", "must not be above", false },
     { V "retention: {legal_hold: []}\n", "2:13", "not available", false },
     { V "resources: [{name: b, type: mysql}]\n", "2:29", "`type: mysql` is not available", false },
     /* Resources */

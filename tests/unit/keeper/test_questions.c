@@ -131,6 +131,71 @@ static void segments_are_not_given_without_end(void)
     end(&p);
 }
 
+static void recorded(Pair *p, uint8_t session, uint64_t bytes)
+{
+    CLEANUP(buf_done) Buf body = { 0 };
+    const Recorded m = { { { session } }, bytes };
+
+    buf_init(&body, 64);
+    p->answers = 0;
+    EXPECT(pack_recorded(&body, &m) == OK);
+    EXPECT(channel_tell(p->worker, ASK_RECORDED, buf_view(&body), -1) == OK);
+    while (p->answers == 0)
+        (void)uv_run(&p->loop, UV_RUN_ONCE);
+}
+
+/* A worker hears how an identity stands with all of its sessions. */
+static void what_is_recorded_is_added_up(void)
+{
+    Budget m;
+    Pair p;
+
+    begin(&p);
+    (void)room_session(&p.room, "dana", IDENTITY_HUMAN, 7);
+    (void)room_session(&p.room, "dana", IDENTITY_HUMAN, 8);
+    recorded(&p, 7, 1000);
+    recorded(&p, 8, 500);
+    EXPECT(p.kind == ASK_BUDGET && unpack_budget(buf_view(&p.body), &m) == OK);
+    EXPECT(text_eq(m.user, LIT("dana")) && text_eq(m.resource, LIT("ehr")));
+    EXPECT(m.hour_bytes == 1500 && m.day_bytes == 1500 && m.hour / 24 == m.day);
+    EXPECT(m.session.bytes[0] == 8 && m.bytes == 500); /* and what of it they know already */
+    recorded(&p, 8, 499);
+    EXPECT(p.last == ERR_MALFORMED);
+    end(&p);
+}
+
+/* Once it is used up, the workers that did not ask know it too. */
+static void every_worker_hears_when_a_budget_is_used_up(void)
+{
+    const ChannelHandlers nobody = { NULL, NULL, ended };
+    KeeperPeer second = { .party = PARTY_WORKER, .writer = { { 2 } } };
+    Pair p;
+    Budget m;
+    int fds[2];
+
+    begin(&p);
+    const ChannelHandlers at_second = { &p, worker_takes, ended };
+    Channel *worker = NULL;
+    EXPECT(channel_pair(fds) == OK);
+    EXPECT(channel_new(&p.loop, fds[0], &nobody, &second.channel) == OK);
+    EXPECT(channel_new(&p.loop, fds[1], &at_second, &worker) == OK);
+    second.keeper = p.room.k;
+    second.next = p.room.k->peers;
+    p.room.k->peers = &second;
+    p.room.k->config.recording.budget.hour = 1000;
+    (void)room_session(&p.room, "dana", IDENTITY_HUMAN, 7);
+    recorded(&p, 7, 999);
+    EXPECT(p.answers == 1);
+    recorded(&p, 7, 1000);
+    while (p.answers < 2)
+        (void)uv_run(&p.loop, UV_RUN_ONCE);
+    EXPECT(unpack_budget(buf_view(&p.body), &m) == OK && m.hour_bytes == 1000);
+    p.room.k->peers = &p.room.worker;
+    channel_free(second.channel);
+    channel_free(worker);
+    end(&p);
+}
+
 /* The other side of a proof: what PostgreSQL would check. */
 static void a_proof_for_the_target(void)
 {
@@ -333,6 +398,8 @@ int main(void)
 {
     TEST(a_segment_comes_with_its_file);
     TEST(segments_are_not_given_without_end);
+    TEST(what_is_recorded_is_added_up);
+    TEST(every_worker_hears_when_a_budget_is_used_up);
     TEST(a_proof_for_the_target);
     TEST(proofs_are_bound_as_asked);
     TEST(handshakes_are_signed_and_nothing_else);

@@ -241,6 +241,110 @@ static void what_was_altered_is_not_signed(void)
     room_close(&r);
 }
 
+/* --- tables that are lost ------------------------------------------------------------------- */
+
+static SegmentPath in_journal(const Room *r, const char *name)
+{
+    SegmentPath path;
+
+    (void)snprintf(path.text, sizeof path.text, "%s/journal/%s", r->folder, name);
+    return path;
+}
+
+/* A worker that did nothing. */
+static void begin_and_end(Room *r)
+{
+    const Id writer = r->worker.writer;
+    Writer w = { .fd = -1 };
+
+    r->worker.writer = (Id){ { 0x02 } };
+    segment_writer_init(&w.segment, r->worker.writer.bytes);
+    begin(r, &w);
+    close(w.fd);
+    EXPECT(recovery_of_writer(r->k, &r->worker.writer) == OK);
+    r->worker.writer = writer;
+}
+
+/* Records of two writers, merged in another order than their segments were made, and no keeper. */
+static uint64_t some_past(Room *r)
+{
+    Writer w;
+
+    room_open(r);
+    worker_starts(r, &w);
+    worker_ends(&w);
+    begin_and_end(r); /* the youngest of them, and without a record, is sealed first */
+    seal_all(r);      /* then the keeper's own, then the older one */
+    r->k->peers = NULL;
+    EXPECT(recovery_of_writer(r->k, &r->worker.writer) == OK);
+    seal_all(r);
+    keeper_close(r->k);
+    free(r->k);
+    return w.segment.segment;
+}
+
+static void a_lost_table_is_made_again(void)
+{
+    static const char *const LOST[] = { "log", "seals" };
+
+    for (size_t i = 0; i < COUNT_OF(LOST); i++) {
+        Room r;
+        CLEANUP(buf_done) Buf before = { 0 }, after = { 0 };
+
+        (void)some_past(&r);
+        const SegmentPath path = in_journal(&r, LOST[i]);
+        buf_init(&before, 1 << 20);
+        buf_init(&after, 1 << 20);
+        EXPECT(file_read_all(path.text, &before) == OK && buf_len(&before) > 0);
+        if (i == 0)
+            EXPECT(unlink(path.text) == 0);
+        else
+            EXPECT(file_cut(path.text, 8) == OK);
+        room_start(&r, 0xef);
+        EXPECT(r.k->ledger.rebuilt && file_read_all(path.text, &after) == OK);
+        EXPECT(text_eq(buf_view(&before), buf_view(&after)));
+        EXPECT(recovery_of_the_dead(r.k) == OK);
+        seal_all(&r);
+        const AuditVerdict v = verify(&r);
+        EXPECT(v.intact && v.complete && v.findings == 0);
+        room_close(&r);
+    }
+}
+
+static void a_past_that_was_changed_is_not_made_again(void)
+{
+    for (int removed = 0; removed < 2; removed++) {
+        Room r;
+        const Id writer = { { 0xef } };
+        Bytes file;
+
+        const uint64_t segment = some_past(&r);
+        const SegmentPath path = segment_path(in_journal(&r, "").text, segment);
+        EXPECT(file_map(path.text, &file) == OK);
+        const size_t len = file.len;
+        file_unmap(file);
+        EXPECT(unlink(in_journal(&r, "log").text) == 0);
+        if (removed)
+            EXPECT(rename(path.text, in_journal(&r, "away").text) == 0);
+        else
+            EXPECT(truncate(path.text, (off_t)len - 1) == 0);
+        r.k = calloc(1, sizeof *r.k);
+        EXPECT(r.k != NULL &&
+               keeper_open(r.k, buf_view(&r.yaml), &writer) == (removed ? ERR_IO : ERR_REFUSED));
+        keeper_close(r.k);
+        free(r.k);
+        EXPECT(access(in_journal(&r, "log.new").text, F_OK) != 0);
+        EXPECT(access(in_journal(&r, "seals.new").text, F_OK) != 0);
+        if (removed)
+            EXPECT(rename(in_journal(&r, "away").text, path.text) == 0);
+        if (removed) /* it came back */
+            room_start(&r, 0xef);
+        else
+            r.k = calloc(1, sizeof *r.k);
+        room_close(&r);
+    }
+}
+
 int main(void)
 {
     TEST(a_torn_tail_is_cut_and_said);
@@ -249,5 +353,7 @@ int main(void)
     TEST(recovery_survives_the_keeper);
     TEST(the_living_are_left_alone);
     TEST(what_was_altered_is_not_signed);
+    TEST(a_lost_table_is_made_again);
+    TEST(a_past_that_was_changed_is_not_made_again);
     return 0;
 }

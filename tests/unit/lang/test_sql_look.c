@@ -252,6 +252,10 @@ static void wrappers_keep_names_and_texts(void)
     c = look_at("select a from \xc3\xa9 where selec");
     EXPECT(c.m->unknown_count == 1 && !c.m->understood);
     look_done(&c);
+    c = look_at("select 1; select id from doctor, pg_catalog.nosuch, nosuch, other");
+    EXPECT(c.m->unknown_count == 3 && text_eq(c.m->unknown[0].name, LIT("nosuch")));
+    EXPECT(c.m->unknown_position == 33);
+    look_done(&c);
     c = look_at("select '\xc3\xa9\xc3\xa9' selec t");
     EXPECT(!c.m->understood && c.m->why_not_position == 20);
     look_done(&c);

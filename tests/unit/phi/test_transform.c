@@ -1,4 +1,5 @@
 #include "base/encode.h"
+#include "base/reader.h"
 #include "base/text.h"
 #include "phi/calendar.h"
 #include "phi/transform.h"
@@ -31,7 +32,20 @@ static const struct {
     { "year ISO", MASK_YEAR, 1082, -1, false, LIT_INIT("1958-07-21"), "1958-01-01" },
     { "year SQL", MASK_YEAR, 1082, -1, false, LIT_INIT("07/21/1958"), "01/01/1958" },
     { "year German", MASK_YEAR, 1082, -1, false, LIT_INIT("21.07.1958"), "01.01.1958" },
-    { "year BC", MASK_YEAR, 1082, -1, false, LIT_INIT("0044-03-15 BC"), "0044-01-01 BC" },
+    { "year of 89", MASK_YEAR, 1082, -1, false, LIT_INIT("1937-01-01"), "1937-01-01" },
+    { "year of 90 perhaps", MASK_YEAR, 1082, -1, false, LIT_INIT("1936-12-31"), "1936-01-01" },
+    { "year of 90", MASK_YEAR, 1082, -1, false, LIT_INIT("1935-12-31"), "1936-01-01" },
+    { "year of 126", MASK_YEAR, 1082, -1, false, LIT_INIT("21.07.1900"), "01.01.1936" },
+    { "year BC", MASK_YEAR, 1082, -1, false, LIT_INIT("0044-03-15 BC"), "1936-01-01" },
+    { "year of a date in a text", MASK_YEAR, 25, -1, false, LIT_INIT("1958-07-21"), "1958-01-01" },
+    { "year of 89 in a text", MASK_YEAR, 25, -1, false, LIT_INIT("12/31/1937"), "01/01/1937" },
+    { "year of 90 in a text", MASK_YEAR, 1043, 14, false, LIT_INIT("12/31/1936"), "90+" },
+    { "year of 126 in a text", MASK_YEAR, 25, -1, true, LIT_INIT("1900-07-21"), "90+" },
+    { "year of nobody in a text", MASK_YEAR, 25, -1, false, LIT_INIT("1900-7-21"), NULL },
+    { "year timestamp of 90", MASK_YEAR, 1114, -1, false, LIT_INIT("1936-07-21 12:13:14.5"),
+      "1936-01-01 00:00:00" },
+    { "year timestamptz of 126", MASK_YEAR, 1184, -1, false, LIT_INIT("1900-07-21 12:13:14+02"),
+      "1936-01-01 00:00:00+00" },
     { "year infinity", MASK_YEAR, 1082, -1, false, LIT_INIT("infinity"), NULL },
     { "year of no date", MASK_YEAR, 25, -1, false, LIT_INIT("born 1958"), NULL },
     { "year of short year", MASK_YEAR, 25, -1, false, LIT_INIT("21/07/58"), NULL },
@@ -65,7 +79,7 @@ static void every_type_has_a_lawful_mask(void)
 
         buf_init(&out, 1024);
         fprintf(stderr, "case: %s\n", CASES[i].name);
-        EXPECT(phi_transform(&keys, &cell, &out, &is_null) == OK);
+        EXPECT(phi_transform(&keys, &cell, 2026, &out, &is_null) == OK);
         EXPECT(is_null == (CASES[i].want == NULL));
         EXPECT(text_eq(buf_view(&out), text_of(CASES[i].want)));
         buf_done(&out);
@@ -78,7 +92,7 @@ static void mask_text(PhiKeys *keys, ColumnMask mask, uint32_t type, Bytes in, B
     const Cell cell = { &mask, type, -1, false, in };
     bool is_null;
 
-    EXPECT(phi_transform(keys, &cell, out, &is_null) == OK && !is_null);
+    EXPECT(phi_transform(keys, &cell, 2026, out, &is_null) == OK && !is_null);
 }
 
 static void pseudonyms_are_one_to_one_and_come_back(void)
@@ -124,9 +138,41 @@ static void what_has_no_key_or_no_mask_does_not_leave(void)
         bool is_null;
 
         buf_init(&out, 64);
-        EXPECT(phi_transform(&none, &cell, &out, &is_null) == ERR_REFUSED);
+        EXPECT(phi_transform(&none, &cell, 2026, &out, &is_null) == ERR_REFUSED);
         EXPECT(buf_len(&out) == 0);
         buf_done(&out);
+    }
+}
+
+/* Whoever may be 90 this year is in one category, in binary too; nobody is before the year is
+ * known. */
+static void ages_over_89_are_one_category(void)
+{
+    static const int32_t NEW_YEAR_1936 = -23376, NEW_YEAR_1937 = -23010;
+    PhiKeys none = { 0 };
+    const ColumnMask mask = { .method = MASK_YEAR };
+
+    for (int32_t days = -40000; days < 10000; days++) {
+        const uint32_t u = (uint32_t)days;
+        const uint8_t raw[] = { (uint8_t)(u >> 24), (uint8_t)(u >> 16), (uint8_t)(u >> 8),
+                                (uint8_t)u };
+        const Cell cell = { &mask, 1082, -1, true, VIEW(raw) };
+        CLEANUP(buf_done) Buf out = { 0 };
+        int32_t first;
+        int64_t micros;
+        bool is_null;
+
+        buf_init(&out, 16);
+        EXPECT(phi_transform(&none, &cell, 2026, &out, &is_null) == OK && !is_null);
+        Reader r = reader_of(buf_view(&out));
+        uint32_t left;
+        EXPECT(reader_u32(&r, &left) == OK);
+        EXPECT((int32_t)left == NEW_YEAR_1936 || (int32_t)left >= NEW_YEAR_1937);
+        EXPECT(((int32_t)left == NEW_YEAR_1936) == (days < NEW_YEAR_1937));
+        EXPECT(calendar_year_start_days(days, 1936, &first) && first == (int32_t)left);
+        EXPECT(calendar_year_start_micros(days * 86400000000, 1936, &micros) &&
+               micros == first * 86400000000);
+        EXPECT(phi_transform(&none, &cell, 0, &out, &is_null) == OK && is_null);
     }
 }
 
@@ -140,13 +186,15 @@ static void years_begin_where_libc_says(void)
         int64_t first_micros;
 
         EXPECT(gmtime_r(&t, &tm) != NULL);
-        EXPECT(calendar_year_start_days((int32_t)days, &first));
+        EXPECT(calendar_year_start_days((int32_t)days, 1, &first));
         EXPECT(first == days - tm.tm_yday);
-        EXPECT(calendar_year_start_micros(days * 86400000000 + 86399999999, &first_micros));
+        EXPECT(calendar_year_start_micros(days * 86400000000 + 86399999999, 1, &first_micros));
         EXPECT(first_micros == (int64_t)first * 86400000000);
+        if (t >= 0)
+            EXPECT(calendar_year((uint64_t)t * 1000000000 + 999) == tm.tm_year + 1900);
     }
     int32_t none;
-    EXPECT(!calendar_year_start_days(INT32_MAX, &none));
+    EXPECT(!calendar_year_start_days(INT32_MAX, 1, &none));
 }
 
 int main(void)
@@ -154,6 +202,7 @@ int main(void)
     TEST(every_type_has_a_lawful_mask);
     TEST(pseudonyms_are_one_to_one_and_come_back);
     TEST(what_has_no_key_or_no_mask_does_not_leave);
+    TEST(ages_over_89_are_one_category);
     TEST(years_begin_where_libc_says);
     return 0;
 }

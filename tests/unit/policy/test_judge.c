@@ -251,8 +251,13 @@ static void what_is_not_understood_is_refused(void)
             REFUSED(
                 "understood") "statement not understood: syntax error at or near \"selec\"; what "
                               "is not understood is not forwarded; rewrite the statement") == 0);
-    e.meaning = (Meaning){ .understood = true, .unknown = UNKNOWN, .unknown_count = 1 };
+    e.command.text = LIT("/* \xC3\xA4 */ table pateint");
+    e.meaning = (Meaning){ .why_not = "a relation is not known",
+                           .unknown = UNKNOWN,
+                           .unknown_count = 1,
+                           .unknown_position = 15 };
     v = policy_judge(&e.in);
+    EXPECT(v.fault.code == CHP_3103 && v.fault.position == 15);
     EXPECT(
         strcmp(ehr_says(&e, &v),
                REFUSED("understood") "pateint is not in the catalogue as the gateway knows it; "

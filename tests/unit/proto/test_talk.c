@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "proto/pg/pg_frame.h"
+#include "proto/pg/pg_withhold.h"
 #include "proto/pg/pg_write.h"
 #include "test.h"
 #include "toy_sql.h"
@@ -137,8 +138,10 @@ static const Lie LIES[] = {
     { "Q select id", "T~\002id~~~~~~~~~~~~~~~~~~~", ERR_MALFORMED, "" },
     { "Q select id", "T~\001id~~~~~~~~~~~~~~~~~~\002", ERR_MALFORMED, "" }, /* format 2 */
     { "Q select id", "T\377\377", ERR_MALFORMED, "" },
-    { "Q select id", NEVER, ERR_REFUSED, "" },
-    { "Q select id", "T~\001forgotten~~~~~~~~~~~~~~~~~~~|" ROW, ERR_REFUSED, "T" },
+    { "Q select id", NEVER "|" ROW "|" ROW_SSN "|CSELECT 2~", OK, "" }, /* until the Z */
+    { "Q select id", "T~\001forgotten~~~~~~~~~~~~~~~~~~~|" ROW, OK, "T" },
+    { "Q select id", NEVER "|CSELECT 1~|1", ERR_MALFORMED, "" }, /* withheld is not unread */
+    { "Q select id", NEVER "|ZI|" ROW_SSN, ERR_MALFORMED, "EXX000 ZI" },
     { "Q select id", ONE_SSN "|" ROW_SSN "|CSELECT " CANARY "~", ERR_MALFORMED, "T D" },
     { "Q select id", "CSELECT a~", ERR_MALFORMED, "" },
     { "Q select id", "CSELECT 1", ERR_MALFORMED, "" },
@@ -225,6 +228,131 @@ static void no_lie_gets_through(void)
         lie(&LIES[i], 1);
     }
     EXPECT(failures == 0);
+}
+
+/* --- a result that is withheld, where the server cannot be made to have failed --- */
+
+static const char *const PAST_UNDOING[] = {
+    "Q insert a; select never|!",                     /* committed */
+    "Q select never; insert a|!",                     /* so is what came behind it */
+    "P ,insert a|B ,|E|P ,select never|B ,|E|S|!",    /* the Sync committed it */
+    "P ,select never|B ,|E|P ,insert a|B ,|E|S|!",    /* the same */
+    "Q begin|!|Q select never|Q insert a|Q commit|!", /* all of it was on its way */
+    "Q begin|!|Q select never; commit|!",             /* */
+    "Q begin|!|P ,select never|B ,|E|P ,commit|B ,|E|S|!",
+    "Q begin|!|Q insert a; select never; commit; begin|!", /* another transaction is open */
+    "Q begin|!|Q select never; prepare s as insert x|!",   /* no rollback takes a name back */
+    "P ,select never|B ,|E|P s,select id|S|!",             /* */
+    "P s,select id|S|!|P ,select never|B ,|E|CS s|S|!",    /* */
+};
+
+static void what_cannot_be_undone_ends_the_session(void)
+{
+    for (size_t i = 0; i < COUNT_OF(PAST_UNDOING); i++)
+        for (size_t piece = 0; piece < 2; piece++) {
+            CLEANUP(buf_done) Buf sees = { 0 };
+            Kit k;
+
+            kit_init(&k);
+            k.piece = piece;
+            buf_init(&sees, 4096);
+            const Err err = kit_script(&k, PAST_UNDOING[i]);
+            kit_summary(buf_view(&k.client), &sees);
+            if (err != ERR_REFUSED)
+                fprintf(stderr, "%s: %d, %.*s\n", PAST_UNDOING[i], (int)err, SHOW(buf_view(&sees)));
+            EXPECT(err == ERR_REFUSED && k.pg.why == &PG_PAST_UNDOING);
+            EXPECT(text_find(buf_view(&sees), LIT("EXX000")) == buf_len(&sees)); /* no claim */
+            kit_done(&k);
+        }
+}
+
+/* What the client says meanwhile goes behind the message that must fail. */
+static void nothing_overtakes_a_withheld_result(void)
+{
+    CLEANUP(buf_done) Buf answers = { 0 };
+    Kit k;
+
+    kit_init(&k);
+    k.scripted = true;
+    buf_init(&answers, 4096);
+    EXPECT(kit_script(&k, "Q begin|Q select never") == OK);
+    say_answers(&answers, "CBEGIN~|ZT|" NEVER "|" ROW);
+    EXPECT(kit_server(&k, buf_view(&answers)) == OK);
+    EXPECT(kit_script(&k, "Q commit") == OK && !has(&k.target, "commit"));
+    buf_truncate(&answers, 0);
+    say_answers(&answers, "CSELECT 1~|ZT");
+    EXPECT(kit_server(&k, buf_view(&answers)) == OK);
+    const size_t refused = text_find(buf_view(&k.target), LIT("chaperone refused"));
+    EXPECT(refused < text_find(buf_view(&k.target), LIT("commit")) && has(&k.target, "commit"));
+    kit_done(&k);
+}
+
+/* 3 MiB of it never stand in a buffer, and none of it leaves. */
+static void a_long_row_is_dropped_unread(void)
+{
+    static const uint8_t HEADER[] = { 'D', 0, 0x30, 0, 4, 0, 1, 0, 0x2f, 0xff, 0xfe };
+    static uint8_t piece[64 << 10];
+    CLEANUP(buf_done) Buf answers = { 0 }, sees = { 0 };
+    Kit k;
+
+    kit_init(&k);
+    k.scripted = true;
+    buf_init(&answers, 4096);
+    buf_init(&sees, 4096);
+    EXPECT(kit_script(&k, "Q rows id") == OK);
+    say_answers(&answers, ONE_ID "|" ROW);
+    EXPECT(buf_append(&answers, VIEW(HEADER)) == OK);
+    EXPECT(kit_server(&k, buf_view(&answers)) == OK);
+    for (size_t left = (0x30u << 16) - 6; left > 0;) {
+        const size_t len = left < sizeof piece ? left : sizeof piece;
+
+        EXPECT(kit_server(&k, bytes_upto(VIEW(piece), len)) == OK);
+        EXPECT(buf_len(&k.gate.wire.from_server) == 0);
+        left -= len;
+    }
+    EXPECT(k.gate.wire.from_server.cap <= (256 << 10));
+    buf_truncate(&answers, 0);
+    say_answers(&answers, ROW "|CSELECT 3~|ZI|Sa~b~");
+    EXPECT(kit_server(&k, buf_view(&answers)) == OK);
+    kit_summary(buf_view(&k.client), &sees);
+    EXPECT(text_eq(buf_view(&sees), LIT("T D EXX000 ZI S")));
+    EXPECT(has(&k.client, "a row is longer than 1 MiB"));
+    EXPECT(k.receipts == 1 && k.last.failed && text_eq(k.last.tag, LIT("XX000")));
+    kit_done(&k);
+}
+
+/* No row is dropped where none may come, nor one that nobody described. */
+static void a_long_row_has_to_be_a_row(void)
+{
+    static const uint8_t LONG_ROW[] = { 'D', 0, 0x30, 0, 0 }, LONG_ERROR[] = { 'E', 0, 0x30, 0, 0 },
+                         ENDLESS[] = { 'D', 0x7f, 0xff, 0xff, 0xff };
+    const struct {
+        const char *script, *answers;
+        Bytes then;
+        Err err;
+    } CASES[] = {
+        { "", "", VIEW(LONG_ROW), ERR_LIMIT },
+        { "Q select id", "", VIEW(LONG_ROW), ERR_MALFORMED },
+        { "P ,select id", "", VIEW(LONG_ROW), ERR_LIMIT },
+        { "Q select id", ONE_ID, VIEW(LONG_ROW), OK },
+        { "Q select id", ONE_ID, VIEW(ENDLESS), ERR_LIMIT },
+        { "Q select id", ONE_ID, VIEW(LONG_ERROR), ERR_LIMIT },
+        { "Q fail", ONE_ID "|ESERROR~C22012~Mx~~", VIEW(LONG_ROW), ERR_MALFORMED },
+    };
+
+    for (size_t i = 0; i < COUNT_OF(CASES); i++) {
+        CLEANUP(buf_done) Buf answers = { 0 };
+        Kit k;
+
+        kit_init(&k);
+        k.scripted = true;
+        buf_init(&answers, 4096);
+        say_answers(&answers, CASES[i].answers);
+        EXPECT(kit_script(&k, CASES[i].script) == OK);
+        EXPECT(kit_server(&k, buf_view(&answers)) == OK);
+        EXPECT(kit_server(&k, CASES[i].then) == CASES[i].err);
+        kit_done(&k);
+    }
 }
 
 /* --- messages that are not what they should be --- */
@@ -452,6 +580,10 @@ int main(void)
 {
     TEST(talks_go_as_written);
     TEST(no_lie_gets_through);
+    TEST(what_cannot_be_undone_ends_the_session);
+    TEST(nothing_overtakes_a_withheld_result);
+    TEST(a_long_row_is_dropped_unread);
+    TEST(a_long_row_has_to_be_a_row);
     TEST(only_messages_of_the_table_pass);
     TEST(the_gate_hears_of_all_that_completed);
     TEST(a_search_path_is_ruled_on_when_it_runs);

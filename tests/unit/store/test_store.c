@@ -1,12 +1,15 @@
 /* The store: what is kept is there again, what must not be doubled is not. */
 #include "base/text.h"
 #include "store/query.h"
+#include "store/schema.h"
+#include "store/store_recorded.h"
 #include "store/store_request.h"
 #include "store/store_segment.h"
 #include "store/store_session.h"
 #include "store/store_user.h"
 #include "test.h"
 
+#include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -190,6 +193,34 @@ static void a_newer_file_is_left_alone(void)
     end(&f);
 }
 
+/* What a version made that knew of no budgets. */
+static void a_file_of_the_first_version(void)
+{
+    static const char SESSION[] =
+        "INSERT INTO session VALUES (x'01', 's-1', x'02', 'dana', 1, 'ehr', '', '', '', x'03',"
+        " x'04', x'05', 1, 2, 0, '', 0)";
+    Folder f;
+    sqlite3 *db;
+    uint64_t live = 0;
+    StoreShare share;
+
+    begin(&f);
+    store_close(f.store);
+    EXPECT(unlink(f.path) == 0);
+    EXPECT(sqlite3_open(f.path, &db) == SQLITE_OK);
+    EXPECT(sqlite3_exec(db, STORE_MIGRATIONS[0], NULL, NULL, NULL) == SQLITE_OK);
+    EXPECT(sqlite3_exec(db, SESSION, NULL, NULL, NULL) == SQLITE_OK);
+    EXPECT(sqlite3_close(db) == SQLITE_OK);
+    EXPECT(store_open(f.path, STORE_WRITE, &f.store) == OK);
+    EXPECT(store_session_live_count(f.store, &live) == OK && live == 1);
+    const StoreRecorded row = { LIT("dana"), LIT("ehr"), 24, 5, 1, 6 };
+    EXPECT(store_recorded_put(f.store, &row) == OK && store_recorded_put(f.store, &row) == OK);
+    EXPECT(store_share(f.store, LIT("dana"), 1, &share) == OK && share.whole == 6);
+    EXPECT(store_recorded_forget(f.store, 2) == OK);
+    EXPECT(store_share(f.store, LIT("dana"), 1, &share) == OK && share.whole == 0);
+    end(&f);
+}
+
 int main(void)
 {
     TEST(users_and_groups);
@@ -198,5 +229,6 @@ int main(void)
     TEST(segments_ascend);
     TEST(a_rollback_leaves_nothing);
     TEST(a_newer_file_is_left_alone);
+    TEST(a_file_of_the_first_version);
     return 0;
 }
