@@ -98,19 +98,9 @@ class TlsClient(wire.Client):
                 first = (self.gs2 + bare).encode()
                 self.send(wire.message("p", wire.cstring(self.mechanism) + struct.pack("!I", len(first)) + first))
             elif code == 11:
-                self.send(wire.message("p", self._final(bare, body[4:].decode())))
+                self.send(wire.message("p", wire.scram_final(self.password, bare, body[4:].decode(), self.gs2, self.binding)))
             elif tag == "Z":
                 return
-
-    def _final(self, bare, server_first):
-        import hmac
-        parts = dict(p.split("=", 1) for p in server_first.split(","))
-        salted = hashlib.pbkdf2_hmac("sha256", self.password.encode(), base64.b64decode(parts["s"]), int(parts["i"]))
-        key = hmac.digest(salted, b"Client Key", "sha256")
-        without = f"c={base64.b64encode(self.gs2.encode() + self.binding).decode()},r={parts['r']}"
-        auth = ",".join((bare, server_first, without)).encode()
-        signature = hmac.digest(hashlib.sha256(key).digest(), auth, "sha256")
-        return f"{without},p={base64.b64encode(bytes(a ^ b for a, b in zip(key, signature))).decode()}".encode()
 
 
 def ends_without_words(sock):

@@ -7,6 +7,17 @@ import socket
 import struct
 
 
+def scram_final(password, bare, server_first, gs2="n,,", binding=b""):
+    """RFC 5802 §3: client-final-message for what the server said first."""
+    parts = dict(p.split("=", 1) for p in server_first.split(","))
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), base64.b64decode(parts["s"]), int(parts["i"]))
+    key = hmac.digest(salted, b"Client Key", "sha256")
+    without = f"c={base64.b64encode(gs2.encode() + binding).decode()},r={parts['r']}"
+    auth = ",".join((bare, server_first, without)).encode()
+    signature = hmac.digest(hashlib.sha256(key).digest(), auth, "sha256")
+    return f"{without},p={base64.b64encode(bytes(a ^ b for a, b in zip(key, signature))).decode()}".encode()
+
+
 class ServerClosed(Exception):
     pass
 
@@ -130,7 +141,7 @@ class Client:
                     self.send(message("p", cstring("SCRAM-SHA-256") + struct.pack("!I", len(first)) + first))
                 elif code == 11:
                     server_first = body[4:].decode()
-                    self.send(message("p", self._final(bare, server_first)))
+                    self.send(message("p", scram_final(self.password, bare, server_first)))
             elif tag == "S":
                 name, value = body[:-1].split(b"\0")
                 self.parameters[name.decode()] = value.decode()
@@ -139,15 +150,6 @@ class Client:
             elif tag == "Z":
                 return
 
-    def _final(self, bare, server_first):
-        parts = dict(p.split("=", 1) for p in server_first.split(","))
-        salted = hashlib.pbkdf2_hmac("sha256", self.password.encode(), base64.b64decode(parts["s"]), int(parts["i"]))
-        key = hmac.digest(salted, b"Client Key", "sha256")
-        without = f"c=biws,r={parts['r']}"
-        auth = ",".join((bare, server_first, without)).encode()
-        signature = hmac.digest(hashlib.sha256(key).digest(), auth, "sha256")
-        proof = bytes(a ^ b for a, b in zip(key, signature))
-        return f"{without},p={base64.b64encode(proof).decode()}".encode()
 
     def close(self):
         try:
