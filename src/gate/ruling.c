@@ -94,6 +94,14 @@ static const Statement *referring(const Meaning *m)
     return NULL;
 }
 
+static bool copies(const Meaning *m)
+{
+    for (size_t i = 0; m->understood && i < m->statement_count; i++)
+        if (m->statements[i].copy != NULL)
+            return true;
+    return false;
+}
+
 /* What EXECUTE runs is judged like what it names, and its rows are planned from that. */
 static Err judge_kept(Ruler *r, const Command *command, const Statement *s, GateRuling *ret)
 {
@@ -117,6 +125,11 @@ static Err judge_kept(Ruler *r, const Command *command, const Statement *s, Gate
     if (inner->meaning->unknown_count > 0 && !r->read_again) {
         look_drop(inner);
         return ERR_MORE;
+    }
+    if (copies(inner->meaning)) {
+        look_drop(inner);
+        ret->verdict = deny(CHP_5501, LIT("COPY cannot be run by EXECUTE"));
+        return OK;
     }
     Command running = *command;
     running.text = text;

@@ -24,6 +24,15 @@ static void must(Err err)
 
 /* --- the toy judge ------------------------------------------------------------------------ */
 
+static const CopyForm *copy_form(Bytes word)
+{
+    static const CopyForm TEXT = { .delimiter = '\t', .header = true, .null = LIT_INIT("\\N") };
+    static const CopyForm CSV = { COPY_CSV, ',', '"', '"', .quote_all = true };
+    static const CopyForm BINARY = { .format = COPY_BINARY };
+
+    return text_eq(word, LIT("copycsv")) ? &CSV : text_eq(word, LIT("copybin")) ? &BINARY : &TEXT;
+}
+
 static Statement statement_of(const ToySql *sql)
 {
     Statement s = {
@@ -33,6 +42,11 @@ static Statement statement_of(const ToySql *sql)
     s.effects = sql->kind == STATEMENT_INSERT   ? EFFECT_WRITE
                 : sql->kind == STATEMENT_SELECT ? EFFECT_READ
                                                 : 0;
+    if (sql->kind == STATEMENT_COPY_TO) {
+        s.effects = EFFECT_READ;
+        s.runs = sql->inner;
+        s.copy = copy_form(sql->word);
+    }
     if (sql->kind == STATEMENT_EXECUTE)
         s.refers = REFER_PREPARED;
     if (sql->kind == STATEMENT_FETCH)

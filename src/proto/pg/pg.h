@@ -43,6 +43,7 @@ typedef struct Pg {
     ProtoPorts ports;
     Buf values, formats;           /* scratch of the Bind at the front */
     Bytes portal, statement, text; /* in the message at the front; die with it */
+    size_t result_formats;         /* of the Bind at the front */
     uint8_t tag;
     uint32_t execute_limit;
     PgWithheld withheld;
@@ -50,6 +51,7 @@ typedef struct Pg {
     Bytes why_id;     /* "d-…", or empty */
     Fault stopped;    /* why, of what was stopped; its texts and the id are in `words` */
     Buf words;
+    Buf row; /* of a COPY, masked, before it is written in its form */
     PgLasting lasting;
     size_t row_rest; /* bytes still to come of a row that is dropped unread */
     bool failed;     /* an error came since the last ReadyForQuery */

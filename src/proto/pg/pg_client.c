@@ -160,6 +160,7 @@ static Err read_bind(Pg *pg, Reader *r, Command *c)
     TRY(read_formats(r, &pg->formats, &parameter_formats));
     TRY(read_values(pg, r, s != NULL ? s : &NOTHING, parameter_formats));
     TRY(read_formats(r, &pg->formats, &c->result_format_count));
+    pg->result_formats = c->result_format_count;
     if (!reader_at_end(r))
         return ERR_MALFORMED;
     c->name = pg->portal;
@@ -189,6 +190,8 @@ static Err read_execute(Pg *pg, Reader *r, Command *c)
     const PgRun *run = pg_portal(&pg->names, pg->portal);
     if (run == NULL)
         c->unsupported = "a portal or cursor of this name is not known";
+    else if (run->copy != NULL && run->started)
+        c->unsupported = "this COPY has run: it has to be bound again";
     else
         c->text = pg_run_text(run);
     if (!reader_at_end(r))
@@ -243,6 +246,7 @@ static Err describe(Pg *pg, Wire *wire, const PgFrame *frame)
             return pg_emit_locals(pg, wire);
         }
         TRY(pg_push(pg, EXPECT_DESCRIBE_STATEMENT, NULL, &entry));
+        entry->copies = s != NULL && buf_len(&s->runs) > 0;
         return pg_forward(wire, frame->size);
     }
 
@@ -319,7 +323,11 @@ static Err execute(Pg *pg, Wire *wire, PgRun *run)
         pg_queue_changes_names(&pg->queue, entry);
     pg->path_open = pg->path_open || (run->judged != NULL && pg_changes_path(run->judged->meaning));
     run->started = true;
-    return pg_forward(wire, pg->pending);
+    if (run->copy == NULL)
+        return pg_forward(wire, pg->pending);
+    TRY(pg_execute(&wire->to_server, pg->portal)); /* COPY knows no limit of rows */
+    buf_consume(&wire->from_client, pg->pending);
+    return OK;
 }
 
 Err pg_execute_again(Pg *pg, Wire *wire, Judged *judged)
@@ -420,7 +428,7 @@ static Err on_message(Pg *pg, Wire *wire, const PgFrame *frame, Step *ret_step,
 /* Behind a withheld result, the server may have to be made to fail first. */
 static bool must_wait(const Pg *pg)
 {
-    return pg->withheld == WITHHELD_TO_READY || pg->queue.count + 4 > PG_QUEUE_MAX ||
+    return pg->withheld == WITHHELD_TO_READY || pg->queue.count + 6 > PG_QUEUE_MAX ||
            pg->queue.text_bytes > PG_QUEUE_TEXT_MAX;
 }
 

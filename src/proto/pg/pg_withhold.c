@@ -110,6 +110,7 @@ static PgLasting lasting_of(const Statement *s)
         return LASTS;
     switch (s->kind) {
     case STATEMENT_SELECT:
+    case STATEMENT_COPY_TO:
     case STATEMENT_SHOW:
     case STATEMENT_EXPLAIN:
     case STATEMENT_FETCH:
@@ -117,6 +118,7 @@ static PgLasting lasting_of(const Statement *s)
         return (s->effects & ~(unsigned)EFFECT_READ) == 0 ? LASTS_NOT : LASTS_UNTIL_ROLLBACK;
     case STATEMENT_OTHER:
     case STATEMENT_INSERT:
+    case STATEMENT_COPY_FROM:
     case STATEMENT_UPDATE:
     case STATEMENT_DELETE:
     case STATEMENT_MERGE:
@@ -125,8 +127,6 @@ static PgLasting lasting_of(const Statement *s)
     case STATEMENT_SET:
     case STATEMENT_RESET:
         return LASTS_UNTIL_ROLLBACK;
-    case STATEMENT_COPY_TO:
-    case STATEMENT_COPY_FROM:
     case STATEMENT_BEGIN:
     case STATEMENT_COMMIT:
     case STATEMENT_ROLLBACK:
