@@ -250,6 +250,15 @@ static bool changes_path(const Meaning *m)
     return false;
 }
 
+/* COPY FROM the client: what follows is data, unless what was sent before it fails it. */
+static bool takes_data(const Meaning *m)
+{
+    for (size_t i = 0; i < m->statement_count; i++)
+        if (m->statements[i].kind == STATEMENT_COPY_FROM)
+            return true;
+    return false;
+}
+
 /* DDL may redefine what the statement behind it reads. */
 static bool mixes_ddl(const Meaning *m)
 {
@@ -302,7 +311,7 @@ static Err judge_text(Ruler *r, const Command *command, GateRuling *ret)
     const Statement *refers = referring(m);
     if (refers != NULL && command->kind != COMMAND_PREPARE)
         return judge_kept(r, command, refers, ret);
-    ret->needs_quiet = changes_path(m);
+    ret->needs_quiet = changes_path(m) || takes_data(m);
     return answer_ours(r, command, ret);
 }
 

@@ -79,12 +79,6 @@ static bool copy_refuses(const Judgement *in, const Statement *s, Verdict *ret)
                                                        : LIT("use COPY … FROM STDIN");
         return true;
     }
-    if (s->kind == STATEMENT_COPY_FROM) {
-        *ret = refusal(in, CHP_5501, rule, s->start,
-                       words(in, "%s is not supported through the gateway yet", kind));
-        ret->fault.next = LIT("use INSERT");
-        return true;
-    }
     if (in->meaning->statement_count == 1)
         return false;
     *ret = refusal(in, CHP_5501, rule, s->start,

@@ -14,7 +14,7 @@ static const struct {
     { "discard", STATEMENT_DISCARD },       { "set", STATEMENT_SET },
     { "insert", STATEMENT_INSERT },         { "savepoint", STATEMENT_SAVEPOINT },
     { "copy", STATEMENT_COPY_TO },          { "copycsv", STATEMENT_COPY_TO },
-    { "copybin", STATEMENT_COPY_TO },
+    { "copybin", STATEMENT_COPY_TO },       { "copyin", STATEMENT_COPY_FROM },
 };
 
 static Bytes next_word(Bytes *rest)

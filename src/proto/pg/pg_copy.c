@@ -6,12 +6,22 @@
 
 static const Bytes SIGNATURE = LIT_INIT("PGCOPY\n\xff\r\n\0");
 
-const Statement *pg_copy_out(const Judged *judged)
+static const Statement *copy_of(const Judged *judged, StatementKind kind)
 {
     const Meaning *m = judged != NULL ? judged->meaning : NULL;
     const Statement *s = m != NULL && m->statement_count == 1 ? &m->statements[0] : NULL;
 
-    return s != NULL && s->kind == STATEMENT_COPY_TO && s->copy != NULL ? s : NULL;
+    return s != NULL && s->kind == kind && s->copy != NULL ? s : NULL;
+}
+
+const Statement *pg_copy_out(const Judged *judged)
+{
+    return copy_of(judged, STATEMENT_COPY_TO);
+}
+
+const Statement *pg_copy_in(const Judged *judged)
+{
+    return copy_of(judged, STATEMENT_COPY_FROM);
 }
 
 /* --- fields --------------------------------------------------------------------------------- */

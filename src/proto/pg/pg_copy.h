@@ -10,6 +10,8 @@
 
 /* The one statement of `judged` when it is a COPY TO the client, or NULL. */
 const Statement *pg_copy_out(const Judged *judged);
+/* The same of a COPY FROM the client (pg_copy_in.h). */
+const Statement *pg_copy_in(const Judged *judged);
 
 /* What stands before the first row; `names` are those of run->shape's columns. */
 Err pg_copy_head(PgRun *run, const Bytes *names, size_t count) MUST_CHECK;

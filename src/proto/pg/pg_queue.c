@@ -90,6 +90,14 @@ void pg_queue_changes_names(PgQueue *q, PgAwaited *entry)
     entry->changes_names = true;
 }
 
+static void set_copy(PgRun *run)
+{
+    const Statement *out = pg_copy_out(run->judged), *in = pg_copy_in(run->judged);
+
+    run->copy = out != NULL ? out->copy : NULL;
+    run->takes = in != NULL ? in->copy : NULL;
+}
+
 Err pg_run_new(PgQueue *q, Judged *judged, PgRun **ret)
 {
     PgRun *run = q->free_runs;
@@ -116,7 +124,7 @@ Err pg_run_new(PgQueue *q, Judged *judged, PgRun **ret)
     run->local_value = value;
     run->kept_text = text;
     run->copy_head = head;
-    run->copy = pg_copy_out(judged) != NULL ? pg_copy_out(judged)->copy : NULL;
+    set_copy(run);
     if (judged != NULL)
         q->ports->keep(q->ports->ctx, judged);
     *ret = run;
@@ -137,7 +145,7 @@ void pg_run_judge(PgQueue *q, PgRun *run, Judged *judged)
     if (run->judged != NULL)
         q->ports->drop(q->ports->ctx, run->judged);
     run->judged = judged;
-    run->copy = pg_copy_out(judged) != NULL ? pg_copy_out(judged)->copy : NULL;
+    set_copy(run);
 }
 
 void pg_run_keep(PgRun *run)

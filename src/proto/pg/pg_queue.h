@@ -53,9 +53,10 @@ typedef struct PgRun {
     bool local;            /* the gateway answers */
     bool local_row;
     Buf local_tag, local_column, local_value;
-    const CopyForm *copy; /* COPY TO the client: its rows leave in this form */
-    bool copying;         /* CopyOutResponse was sent */
-    Buf copy_head;        /* what is still to be sent before its first row */
+    const CopyForm *copy;  /* COPY TO the client: its rows leave in this form */
+    const CopyForm *takes; /* COPY FROM the client: the form of its data */
+    bool copying;          /* CopyOutResponse was sent */
+    Buf copy_head;         /* what is still to be sent before its first row */
     Receipt receipt;
 } PgRun;
 

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "model/limits.h"
 #include "proto/pg/pg_copy.h"
+#include "proto/pg/pg_copy_in.h"
 #include "proto/pg/pg_frame.h"
 #include "proto/pg/pg_rows.h"
 #include "proto/pg/pg_scrub.h"
@@ -148,7 +149,7 @@ static void skip_to_sync(Pg *pg)
         undo(pg, pg_queue_head(&pg->queue));
         pg_queue_pop(&pg->queue);
     }
-    if (pg->queue.count == 0 && pg->phase == PG_TALKING)
+    if (pg->queue.count == 0 && pg->phase != PG_ENDED)
         pg->phase = PG_SKIPPING;
 }
 
@@ -156,6 +157,19 @@ static void skip_to_sync(Pg *pg)
 static Bytes withheld_state(const Pg *pg)
 {
     return text_of(message_entry(pg->why->code)->sqlstate);
+}
+
+/* The SQLSTATE of the error that stands for the server's. */
+static Bytes own_state(const PgAwaited *e)
+{
+    Reader r = reader_of(bytes_from(buf_view(&e->reply), 5));
+    Bytes text;
+    uint8_t code;
+
+    while (reader_u8(&r, &code) == OK && code != 0 && reader_string(&r, &text) == OK)
+        if (code == 'C')
+            return text;
+    return (Bytes){ 0 };
 }
 
 static Err on_error(Pg *pg, Wire *wire, PgAwaited *e, const PgFrame *frame)
@@ -166,6 +180,8 @@ static Err on_error(Pg *pg, Wire *wire, PgAwaited *e, const PgFrame *frame)
         state = withheld_state(pg);
         TRY(pg_withhold_failed(pg, wire));
     } else if (e->stand_in && !e->failed) {
+        if (e->run != NULL)
+            state = own_state(e);
         TRY(buf_append(&wire->to_client, buf_view(&e->reply)));
     } else {
         TRY(pg_scrub('E', frame->body, pg->phi, &wire->to_client, &state));
@@ -173,6 +189,8 @@ static Err on_error(Pg *pg, Wire *wire, PgAwaited *e, const PgFrame *frame)
     done(pg, e->run, state, true);
     pg->failed = true;
     e->failed = true;
+    if (pg_copy_is_open(pg, e))
+        pg->phase = PG_TALKING;
     if (e->expect == EXPECT_QUERY || e->expect == EXPECT_SYNC)
         return OK; /* ReadyForQuery follows */
     undo(pg, e);
@@ -276,7 +294,8 @@ static Err on_complete(Pg *pg, Wire *wire, PgAwaited *e, const PgFrame *frame)
 
     if (frame->tag == 'C')
         TRY(reader_string(&r, &tag));
-    if (!reader_at_end(&r) || !tag_is_plain(tag) || e->run == NULL)
+    if (!reader_at_end(&r) || !tag_is_plain(tag) || e->run == NULL || e->stand_in ||
+        pg_copy_is_open(pg, e))
         return ERR_MALFORMED;
     if (e->run->copy != NULL) {
         if (frame->tag != 'C')
@@ -364,6 +383,8 @@ static Err on_answer(Pg *pg, Wire *wire, PgAwaited *e, const PgFrame *frame)
         return on_row(pg, wire, e, frame);
     case SERVER_COMPLETE:
         return on_complete(pg, wire, e, frame);
+    case SERVER_COPY_IN:
+        return pg_copy_begins(pg, wire, e, frame);
     case SERVER_ERROR:
         return on_error(pg, wire, e, frame);
     case SERVER_READY:

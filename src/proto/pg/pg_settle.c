@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "model/limits.h"
 #include "proto/pg/pg_copy.h"
+#include "proto/pg/pg_copy_in.h"
 #include "proto/pg/pg_frame.h"
 #include "proto/pg/pg_write.h"
 
@@ -182,6 +183,7 @@ static Err query_run(Pg *pg, Wire *wire, PgRun *run)
     if (run->copy != NULL)
         return query_copy(pg, wire, run);
     TRY(pg_push(pg, EXPECT_QUERY, run, &entry));
+    pg_copy_sent(pg, run);
     if (pg_changes_names(run->judged->meaning))
         pg_queue_changes_names(&pg->queue, entry);
     return pg_forward(wire, pg->pending);

@@ -1,5 +1,6 @@
 #include "proto/pg/pg_withhold.h"
 
+#include "proto/pg/pg_copy_in.h"
 #include "proto/pg/pg_write.h"
 
 const Fault PG_ROW_TOO_LONG = {
@@ -91,7 +92,11 @@ Err pg_stop(void *state, Wire *wire, const Fault *fault, Bytes id, bool *ret_sto
     Pg *pg = state;
     Bytes kept;
 
-    *ret_stopped = false;
+    *ret_stopped = pg->phase == PG_COPYING;
+    if (pg->phase == PG_COPYING) {
+        TRY(keep_words(pg, fault, id, &kept));
+        return pg_copy_refuse(pg, wire, &pg->stopped, kept);
+    }
     if (pg->phase == PG_ENDED || pg->withheld != WITHHELD_NOTHING || !streams(pg))
         return OK;
     TRY(keep_words(pg, fault, id, &kept));
