@@ -147,20 +147,43 @@ static Err unzip(Bytes packed, Buf *out)
     return OK;
 }
 
+/* `room` owns what had to be unzipped. */
+static Err open_chunk(Bytes payload, Buf *room, Bytes *ret)
+{
+    *ret = bytes_from(payload, 1);
+    if (payload.ptr[0] == CHUNK_RAW)
+        return OK;
+    if (payload.ptr[0] != CHUNK_ZSTD)
+        return ERR_MALFORMED;
+    buf_init(room, CHUNK_MAX + 1024);
+    TRY(unzip(*ret, room));
+    *ret = buf_view(room);
+    return OK;
+}
+
 static Err show_chunk(Replay *r, Bytes payload, Buf *out)
 {
     CLEANUP(buf_done) Buf plain = { 0 };
+    Bytes body;
 
     if (payload.len == 0)
         return OK;
-    const Bytes body = bytes_from(payload, 1);
-    if (payload.ptr[0] == CHUNK_RAW)
-        return pg_screen_feed(&r->screen, body, out);
-    if (payload.ptr[0] != CHUNK_ZSTD)
-        return ERR_MALFORMED;
-    buf_init(&plain, CHUNK_MAX + 1024);
-    TRY(unzip(body, &plain));
-    return pg_screen_feed(&r->screen, buf_view(&plain), out);
+    TRY(open_chunk(payload, &plain, &body));
+    return pg_screen_feed(&r->screen, body, out);
+}
+
+/* What the client sent, behind COPY FROM. */
+static Err show_data(Bytes payload, Buf *out)
+{
+    CLEANUP(buf_done) Buf plain = { 0 };
+    Bytes body;
+
+    if (payload.len == 0)
+        return OK;
+    TRY(open_chunk(payload, &plain, &body));
+    TRY(text_format(out, "data of the client, %zu bytes:\n", body.len));
+    TRY(screen_lines(body, out));
+    return body.ptr[body.len - 1] == '\n' ? OK : buf_byte(out, '\n');
 }
 
 /* --- records ------------------------------------------------------------------------------ */
@@ -196,6 +219,10 @@ Err replay_record(Replay *r, const ReplayRecord *record, Buf *out)
         return buf_append(out, LIT("(shredded: the key of this record was destroyed)\n"));
     if (text_eq(record->type, LIT("response.chunk")))
         return show_chunk(r, record->payload, out);
+    if (text_eq(record->type, LIT("command.data"))) {
+        TRY(put_head(r, record, out));
+        return show_data(record->payload, out);
+    }
     if (text_eq(record->type, LIT("response.end")))
         return pg_screen_flush(&r->screen, out);
     return show_words(r, record, out);

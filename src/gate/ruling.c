@@ -94,6 +94,14 @@ static const Statement *referring(const Meaning *m)
     return NULL;
 }
 
+static bool copies(const Meaning *m)
+{
+    for (size_t i = 0; m->understood && i < m->statement_count; i++)
+        if (m->statements[i].copy != NULL)
+            return true;
+    return false;
+}
+
 /* What EXECUTE runs is judged like what it names, and its rows are planned from that. */
 static Err judge_kept(Ruler *r, const Command *command, const Statement *s, GateRuling *ret)
 {
@@ -117,6 +125,11 @@ static Err judge_kept(Ruler *r, const Command *command, const Statement *s, Gate
     if (inner->meaning->unknown_count > 0 && !r->read_again) {
         look_drop(inner);
         return ERR_MORE;
+    }
+    if (copies(inner->meaning)) {
+        look_drop(inner);
+        ret->verdict = deny(CHP_5501, LIT("COPY cannot be run by EXECUTE"));
+        return OK;
     }
     Command running = *command;
     running.text = text;
@@ -237,6 +250,15 @@ static bool changes_path(const Meaning *m)
     return false;
 }
 
+/* COPY FROM the client: what follows is data, unless what was sent before it fails it. */
+static bool takes_data(const Meaning *m)
+{
+    for (size_t i = 0; i < m->statement_count; i++)
+        if (m->statements[i].kind == STATEMENT_COPY_FROM)
+            return true;
+    return false;
+}
+
 /* DDL may redefine what the statement behind it reads. */
 static bool mixes_ddl(const Meaning *m)
 {
@@ -289,7 +311,7 @@ static Err judge_text(Ruler *r, const Command *command, GateRuling *ret)
     const Statement *refers = referring(m);
     if (refers != NULL && command->kind != COMMAND_PREPARE)
         return judge_kept(r, command, refers, ret);
-    ret->needs_quiet = changes_path(m);
+    ret->needs_quiet = changes_path(m) || takes_data(m);
     return answer_ours(r, command, ret);
 }
 

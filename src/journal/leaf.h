@@ -34,7 +34,8 @@ enum { LEAF_KEY_ID_AT = 236, LEAF_PAYLOAD_HASH_AT = 252 };
     X(LEAF_GAP, 17, "gap")                                                                         \
     X(LEAF_CLOCK_JUMP, 18, "clock.jump")                                                           \
     X(LEAF_HEARTBEAT, 19, "heartbeat")                                                             \
-    X(LEAF_CHECKPOINT_ANCHOR, 20, "checkpoint.anchor")
+    X(LEAF_CHECKPOINT_ANCHOR, 20, "checkpoint.anchor")                                             \
+    X(LEAF_COMMAND_DATA, 21, "command.data")
 
 typedef enum LeafType {
 #define LEAF_ENUM(name, number, text) name = number,

@@ -7,6 +7,7 @@
 #define MODEL_MEANING_H
 
 #include "base/base.h"
+#include "model/copy.h"
 #include "model/schema.h"
 
 /* One list; a statement has any number of them. None: transaction control, SHOW, plain SET. */
@@ -129,7 +130,9 @@ typedef struct Statement {
                        */
     Bytes value;
     bool set_local;
-    bool holds; /* DECLARE … WITH HOLD: the cursor outlives its transaction */
+    bool holds;           /* DECLARE … WITH HOLD: the cursor outlives its transaction */
+    const CopyForm *copy; /* COPY between client and target; NULL: none, or a file of the target */
+    Bytes runs;           /* COPY … TO STDOUT: the query that runs in its place */
 } Statement;
 
 typedef struct Meaning {

@@ -66,6 +66,26 @@ static bool understanding_refuses(const Judgement *in, Verdict *ret)
     return true;
 }
 
+/* Its rows change the protocol: only alone in its message can they be told from others. */
+static bool copy_refuses(const Judgement *in, const Statement *s, Verdict *ret)
+{
+    const char *kind = statement_kind_name(s->kind);
+    const Bytes rule = LIT("supported");
+
+    if (s->copy == NULL) {
+        *ret = refusal(in, CHP_5501, rule, s->start,
+                       words(in, "%s a file or program of the server is not supported", kind));
+        ret->fault.next = s->kind == STATEMENT_COPY_TO ? LIT("use COPY … TO STDOUT")
+                                                       : LIT("use COPY … FROM STDIN");
+        return true;
+    }
+    if (in->meaning->statement_count == 1)
+        return false;
+    *ret = refusal(in, CHP_5501, rule, s->start,
+                   words(in, "%s has to be the one statement of its message", kind));
+    return true;
+}
+
 static bool support_refuses(const Judgement *in, Verdict *ret)
 {
     const Bytes rule = LIT("supported");
@@ -73,15 +93,9 @@ static bool support_refuses(const Judgement *in, Verdict *ret)
     for (size_t i = 0; i < in->meaning->statement_count; i++) {
         const Statement *s = &in->meaning->statements[i];
 
-        if (s->kind == STATEMENT_COPY_TO || s->kind == STATEMENT_COPY_FROM) {
-            const bool out = s->kind == STATEMENT_COPY_TO;
-
-            *ret = refusal(in, CHP_5501, rule, s->start,
-                           words(in, "%s is not supported through the gateway yet",
-                                 statement_kind_name(s->kind)));
-            ret->fault.next = out ? LIT("use SELECT") : LIT("use INSERT");
+        if ((s->kind == STATEMENT_COPY_TO || s->kind == STATEMENT_COPY_FROM) &&
+            copy_refuses(in, s, ret))
             return true;
-        }
         if ((s->effects & EFFECT_REPL) != 0) {
             *ret = refusal(in, CHP_5501, rule, s->start,
                            LIT("replication is not supported through the gateway"));

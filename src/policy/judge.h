@@ -37,6 +37,8 @@ Verdict policy_judge(const Judgement *in);
 /* Does the text hold one of our masks: the placeholder, or "PREFIX-" and at least 16 characters
  * of Crockford's base32? */
 bool policy_is_artefact(Bytes value);
+/* The same of a value in its format: binary numbers and dates hold such bytes by chance. */
+bool policy_value_is_artefact(const Value *value);
 /* Offset of the first artefact, or value.len. */
 size_t policy_find_artefact(Bytes value);
 

@@ -78,7 +78,7 @@ static bool is_numbers_only(uint32_t type)
     return false;
 }
 
-static bool is_artefact(const Value *v)
+bool policy_value_is_artefact(const Value *v)
 {
     if (v->is_null || (v->binary && is_numbers_only(v->type_oid)))
         return false;
@@ -99,7 +99,7 @@ static bool use_has_artefact(const Judgement *in, const ValueUse *use)
         return policy_is_artefact(use->literal);
     const Value *v = parameter(in, use->parameter);
 
-    return v != NULL && is_artefact(v);
+    return v != NULL && policy_value_is_artefact(v);
 }
 
 /* Answered as asked, it would find no row, and the caller would believe it. */
@@ -151,7 +151,7 @@ static bool loose_value_refuses(const Judgement *in, Verdict *ret)
     const size_t at = policy_find_artefact(c->text);
 
     for (size_t i = 0; i < c->value_count; i++)
-        if (is_artefact(&c->values[i])) {
+        if (policy_value_is_artefact(&c->values[i])) {
             *ret = refusal(
                 in, CHP_3112, in->role->name, NOWHERE,
                 words(in, "the value of parameter $%zu is a mask, not a real value", i + 1));

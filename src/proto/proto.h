@@ -69,6 +69,10 @@ typedef struct ProtoPorts {
     void (*ready)(void *ctx, bool in_transaction, bool failed);
     /* Something to tell the client at the next good moment: true, and *ret_fault. */
     bool (*notice)(void *ctx, Fault *ret_fault);
+    /* Data that follows a statement, about to go to the target: the record of it. */
+    Err (*given)(void *ctx, Bytes data);
+    /* Is it one of our own masks, which must not come back as data? */
+    bool (*is_mask)(void *ctx, const Value *value);
 } ProtoPorts;
 
 /* The gateway answers in the target's place: SHOW chaperone.masked, SET chaperone.purpose. */

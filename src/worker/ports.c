@@ -197,6 +197,30 @@ static bool notice(void *ctx, Fault *ret_fault)
     return ruler_notice(&s->ruler, ret_fault);
 }
 
+/* Under the audit key, as a statement's values are. */
+static Err write_given(void *ctx, Bytes data)
+{
+    Session *s = ctx;
+
+    while (data.len > 0) {
+        Buf *payload = payload_room(s);
+        const size_t len = data.len < LIMIT_RECORD ? data.len : LIMIT_RECORD;
+        SegmentRecord record = { .leaf = { .type = LEAF_COMMAND_DATA }, .key = &s->audit };
+
+        TRY(payload_chunk(bytes_upto(data, len), payload));
+        data = bytes_from(data, len);
+        record.payload = buf_view(payload);
+        TRY(ports_write_record(s, &record));
+    }
+    return OK;
+}
+
+static bool is_mask(void *ctx, const Value *value)
+{
+    (void)ctx;
+    return policy_value_is_artefact(value);
+}
+
 void ports_begin(Session *s)
 {
     s->gate.ports = (GatePorts){ s, judge, ruler_drop, write_command, write_output, ask };
@@ -214,6 +238,8 @@ void ports_connect(Session *s)
         .completed = completed,
         .ready = ready,
         .notice = notice,
+        .given = write_given,
+        .is_mask = is_mask,
     };
 
     pg_init(&s->pg, &s->arena, &ports, s->worker->hash_key);

@@ -24,8 +24,22 @@ static void must(Err err)
 
 /* --- the toy judge ------------------------------------------------------------------------ */
 
+static const CopyForm *copy_form(Bytes word)
+{
+    static const CopyForm TEXT = { .delimiter = '\t', .header = true, .null = LIT_INIT("\\N") };
+    static const CopyForm CSV = {
+        .format = COPY_CSV, .delimiter = ',', .quote = '"', .escape = '"', .quote_all = true
+    };
+    static const CopyForm BINARY = { .format = COPY_BINARY };
+
+    return text_eq(word, LIT("copycsv")) ? &CSV : text_eq(word, LIT("copybin")) ? &BINARY : &TEXT;
+}
+
 static Statement statement_of(const ToySql *sql)
 {
+    static const uint32_t TEXT_TYPE = 25;
+    static const CopyForm ONE = { .delimiter = ',', .types = &TEXT_TYPE, .type_count = 1 };
+    static const CopyForm TWO = { .delimiter = ',', .type_count = 2 };
     Statement s = {
         .kind = sql->kind, .name = sql->name, .inner = sql->inner, .holds = sql->holds
     };
@@ -33,6 +47,15 @@ static Statement statement_of(const ToySql *sql)
     s.effects = sql->kind == STATEMENT_INSERT   ? EFFECT_WRITE
                 : sql->kind == STATEMENT_SELECT ? EFFECT_READ
                                                 : 0;
+    if (sql->kind == STATEMENT_COPY_TO) {
+        s.effects = EFFECT_READ;
+        s.runs = sql->inner;
+        s.copy = copy_form(sql->word);
+    }
+    if (sql->kind == STATEMENT_COPY_FROM) {
+        s.effects = EFFECT_WRITE;
+        s.copy = text_eq(sql->name, LIT("two")) ? &TWO : &ONE;
+    }
     if (sql->kind == STATEMENT_EXECUTE)
         s.refers = REFER_PREPARED;
     if (sql->kind == STATEMENT_FETCH)
@@ -248,13 +271,27 @@ static bool notice(void *ctx, Fault *ret_fault)
     return false;
 }
 
+static Err given(void *ctx, Bytes data)
+{
+    Kit *k = ctx;
+
+    return buf_append(&k->given, data);
+}
+
+static bool is_mask(void *ctx, const Value *value)
+{
+    (void)ctx;
+    return text_eq(value->bytes, LIT("***"));
+}
+
 /* --- the kit ------------------------------------------------------------------------------------
  */
 
 void kit_init(Kit *k)
 {
     *k = (Kit){ 0 };
-    const ProtoPorts ports = { k, keep, drop, plan, mask, receipt, completed, ready, notice };
+    const ProtoPorts ports = { k,         keep,  drop,   plan,  mask,   receipt,
+                               completed, ready, notice, given, is_mask };
 
     arena_init(&k->arena, 4 << 20);
     pg_init(&k->pg, &k->arena, &ports, (SipKey){ 0 });
@@ -268,6 +305,7 @@ void kit_init(Kit *k)
     buf_init(&k->client, 64 << 20);
     buf_init(&k->target, 64 << 20);
     buf_init(&k->recorded, 64 << 20);
+    buf_init(&k->given, 64 << 20);
     toy_server_init(&k->server);
 }
 
@@ -283,6 +321,7 @@ void kit_done(Kit *k)
     buf_done(&k->client);
     buf_done(&k->target);
     buf_done(&k->recorded);
+    buf_done(&k->given);
     toy_server_done(&k->server);
 }
 
@@ -419,6 +458,10 @@ void say_step(Buf *out, Bytes step)
 
     if (tag == 'D' || tag == 'C') {
         say_named(out, tag, rest.ptr[0], text_trim(bytes_from(rest, 1)));
+        return;
+    }
+    if (tag == 'd' || tag == 'c' || tag == 'f') {
+        must(pg_message(out, tag, tag == 'd' ? text_trim(rest) : tag == 'c' ? rest : LIT("x\0")));
         return;
     }
     if (tag == 'Q') {

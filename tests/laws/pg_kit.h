@@ -28,6 +28,7 @@ typedef struct Kit {
     Buf target;    /* all that the server got */
     bool records;
     Buf recorded;
+    Buf given; /* data of COPY that was written down */
     Turn turns[KIT_TURNS];
     size_t turn_count;
     bool approved; /* a person said yes to what is held */
@@ -57,6 +58,7 @@ Err kit_answer(Kit *k);
  *
  *     Q text    P name,text    B portal,name (b: binary)    DS name    DP portal
  *     E portal,limit    CS name    CP portal    S    H    F (FunctionCall)    X
+ *     d data    c (CopyDone)    f (CopyFail)
  *     !         the server answers all it has been sent
  *     yes, no   a person answers */
 Err kit_script(Kit *k, const char *script);

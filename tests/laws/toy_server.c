@@ -156,10 +156,9 @@ static Bytes columns_of(Bytes text)
 
     if (toy_split(text, sql) == 0 || sql[0].kind != STATEMENT_SELECT)
         return (Bytes){ 0 };
-    if (text_starts(sql[0].word, LIT("hold")))
-        return LIT("id");
-    return text_eq(sql[0].word, LIT("select")) || text_eq(sql[0].word, LIT("rows")) ? sql[0].name
-                                                                                    : (Bytes){ 0 };
+    const bool rows = text_eq(sql[0].word, LIT("select")) || text_eq(sql[0].word, LIT("rows"));
+
+    return text_starts(sql[0].word, LIT("hold")) ? LIT("id") : rows ? sql[0].name : (Bytes){ 0 };
 }
 
 static uint32_t rows_of(Bytes text)
@@ -169,11 +168,11 @@ static uint32_t rows_of(Bytes text)
 
 static size_t count_columns(Bytes columns)
 {
-    size_t count = 0;
     Bytes column;
+    size_t count = 0;
 
-    while (toy_column(&columns, &column))
-        count++;
+    for (; toy_column(&columns, &column); count++)
+        continue;
     return count;
 }
 
@@ -267,19 +266,15 @@ static const char *run_control(ToyServer *s, const ToySql *sql)
 {
     const bool all = text_eq(sql->name, LIT("all"));
 
-    if (sql->kind == STATEMENT_BEGIN) {
+    if (sql->kind == STATEMENT_BEGIN || text_eq(sql->word, LIT("rollbackto"))) {
         s->status = 'T';
-        return "BEGIN";
+        return sql->kind == STATEMENT_BEGIN ? "BEGIN" : "ROLLBACK";
     }
     if (sql->kind == STATEMENT_COMMIT || sql->kind == STATEMENT_ROLLBACK) {
         const bool commit = sql->kind == STATEMENT_COMMIT && s->status != 'E';
 
         end_transaction(s, commit);
         return commit ? "COMMIT" : "ROLLBACK";
-    }
-    if (text_eq(sql->word, LIT("rollbackto"))) {
-        s->status = 'T';
-        return "ROLLBACK";
     }
     if (sql->kind == STATEMENT_DISCARD || (sql->kind == STATEMENT_DEALLOCATE && all)) {
         for (int i = 0; i < TOY_NAMES; i++)
@@ -291,9 +286,9 @@ static const char *run_control(ToyServer *s, const ToySql *sql)
             s->portals[i].used = false;
         return "CLOSE CURSOR ALL";
     }
-    if (sql->kind == STATEMENT_SET)
-        return "SET";
-    return sql->kind == STATEMENT_SAVEPOINT ? "SAVEPOINT" : NULL;
+    return sql->kind == STATEMENT_SET         ? "SET"
+           : sql->kind == STATEMENT_SAVEPOINT ? "SAVEPOINT"
+                                              : NULL;
 }
 
 static Failure run_names(ToyServer *s, const ToySql *sql, const char **ret_tag)
@@ -352,6 +347,11 @@ static Failure run(ToyServer *s, const ToySql *sql, ToyPortal *portal, uint32_t 
         return (Failure){ "22012", "division by zero" };
     if (text_eq(sql->word, LIT("leak")))
         return (Failure){ "22P02", "invalid input syntax for type integer: \"" CANARY "\"" };
+    if (sql->kind == STATEMENT_COPY_FROM) {
+        must(pg_message(&s->out, 'G', LIT("\0\0\1\0\0")));
+        s->copying = portal != NULL ? 'E' : 'Q';
+        return NONE;
+    }
     tag = run_control(s, sql);
     if (tag == NULL) {
         const Failure f = run_names(s, sql, &tag);
@@ -385,8 +385,7 @@ static Failure on_parse(ToyServer *s, Reader *r)
     if (name.len == 0)
         drop_statement(s, name);
     Failure f = check_syntax(text);
-    if (f.state == NULL)
-        f = check_state(s, text);
+    f = f.state == NULL ? check_state(s, text) : f;
     if (f.state == NULL && find_statement(s, name) >= 0)
         f = (Failure){ "42P05", "prepared statement already exists" };
     if (f.state == NULL && !put_statement(s, name, text))
@@ -484,11 +483,15 @@ static void on_close(ToyServer *s, Reader *r)
 
     must(reader_u8(r, &kind));
     must(reader_string(r, &name));
-    if (kind == 'S')
-        drop_statement(s, name);
-    else
-        drop_portal(s, name);
+    kind == 'S' ? drop_statement(s, name) : drop_portal(s, name);
     must(pg_message(&s->out, '3', (Bytes){ 0 }));
+}
+
+static void be_ready(ToyServer *s)
+{
+    if (s->status == 'I')
+        end_transaction(s, true);
+    must(pg_ready(&s->out, s->status));
 }
 
 static void on_query(ToyServer *s, Reader *r)
@@ -509,13 +512,34 @@ static void on_query(ToyServer *s, Reader *r)
         if (f.state == NULL)
             f = run(s, &sql[i], NULL, 0);
     }
+    if (s->copying != 0)
+        return;
     if (f.state != NULL)
         put_error(s, f);
     else if (count == 0)
         must(pg_message(&s->out, 'I', (Bytes){ 0 }));
-    if (s->status == 'I')
-        end_transaction(s, true);
-    must(pg_ready(&s->out, s->status));
+    be_ready(s);
+}
+
+/* Flush and Sync are ignored; anything else but data ends it. */
+static void on_copy(ToyServer *s, const PgFrame *frame)
+{
+    const uint8_t asked_by = s->copying;
+
+    if (frame->tag == 'd')
+        must(buf_append(&s->pending, frame->body));
+    if (frame->tag == 'd' || frame->tag == 'H' || frame->tag == 'S')
+        return;
+    s->copying = 0;
+    if (frame->tag == 'c') {
+        must(buf_byte(&s->pending, ' '));
+        must(pg_complete(&s->out, LIT("COPY 1")));
+    } else {
+        put_error(s, (Failure){ "57014", "COPY from stdin failed" });
+        s->skipping = asked_by == 'E';
+    }
+    if (asked_by == 'Q')
+        be_ready(s);
 }
 
 static void on_message(ToyServer *s, const PgFrame *frame)
@@ -523,6 +547,10 @@ static void on_message(ToyServer *s, const PgFrame *frame)
     Reader r = reader_of(frame->body);
     Failure f = NONE;
 
+    if (s->copying != 0) {
+        on_copy(s, frame);
+        return;
+    }
     if (s->skipping && frame->tag != 'S')
         return;
     switch (frame->tag) {
@@ -544,13 +572,11 @@ static void on_message(ToyServer *s, const PgFrame *frame)
     case 'Q':
         on_query(s, &r);
         break;
-    case 'H':
-        break;
     case 'S':
         s->skipping = false;
-        if (s->status == 'I')
-            end_transaction(s, true);
-        must(pg_ready(&s->out, s->status));
+        be_ready(s);
+        break;
+    case 'H':
         break;
     default:
         abort(); /* nothing else may ever come through */

@@ -22,6 +22,7 @@ typedef struct ToyServer {
     Buf in, out;
     uint8_t status;
     bool skipping;
+    uint8_t copying; /* 'Q', 'E': who is answered when the data of COPY ends; 0: nobody */
     struct {
         bool used;
         ToyText name, text;

@@ -13,6 +13,8 @@ static const struct {
     { "rollback", STATEMENT_ROLLBACK },     { "rollbackto", STATEMENT_SAVEPOINT },
     { "discard", STATEMENT_DISCARD },       { "set", STATEMENT_SET },
     { "insert", STATEMENT_INSERT },         { "savepoint", STATEMENT_SAVEPOINT },
+    { "copy", STATEMENT_COPY_TO },          { "copycsv", STATEMENT_COPY_TO },
+    { "copybin", STATEMENT_COPY_TO },       { "copyin", STATEMENT_COPY_FROM },
 };
 
 static Bytes next_word(Bytes *rest)
@@ -42,6 +44,8 @@ static ToySql read_statement(Bytes text)
     if (s.kind == STATEMENT_PREPARE || s.kind == STATEMENT_DECLARE)
         (void)next_word(&rest);
     s.inner = rest;
+    if (s.kind == STATEMENT_COPY_TO)
+        s.inner = text_trim(bytes_from(s.whole, s.word.len));
     return s;
 }
 

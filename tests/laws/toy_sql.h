@@ -4,6 +4,8 @@
  *     insert x          takes part in the transaction
  *     prepare n as T, execute n, deallocate n|all, declare c [hold] for T, fetch c, close c|all
  *     begin, commit, rollback, savepoint, rollbackto, discard all, set search_path x
+ *     copy T, copycsv T, copybin T     the rows of T as COPY TO the client
+ *     copyin          takes COPY data, and inserts it
  *     copen c T, cprep n T     a function that makes a cursor or statement behind our back
  *     fail, leak, failparse    errors: when run, when run (with data in its text), at Parse
  *     deny…, hold…, local…     what the toy gate thinks of it; the server takes hold… as select id

@@ -259,6 +259,8 @@ Err setting_show(Look *l, const PgQuery__VariableShowStmt *show) MUST_CHECK;
 Err setting_call(Look *l, const PgQuery__FuncCall *call) MUST_CHECK; /* set_config() */
 /* --- copy.c --- */
 Err copy_push(Look *l, const PgQuery__CopyStmt *copy) MUST_CHECK;
+/* --- copy_options.c --- */
+Err copy_options(Look *l, const PgQuery__CopyStmt *copy, CopyForm **ret) MUST_CHECK;
 
 /* --- effects.c: what names do --- */
 Err effect_of_function(Look *l, PgQuery__Node *const *name, size_t count) MUST_CHECK;

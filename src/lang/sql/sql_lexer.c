@@ -369,3 +369,24 @@ Err sql_lexer_after(Bytes text, Bytes word, Bytes *ret)
     *ret = bytes_upto(bytes_from(text, start), end - start);
     return OK;
 }
+
+Err sql_lexer_brackets(Bytes text, Bytes *ret)
+{
+    SqlLexer lexer = sql_lexer_of(text);
+    size_t depth = 0, start = 0;
+    SqlToken t;
+
+    for (;;) {
+        TRY(sql_lexer_next(&lexer, &t));
+        if (t.kind == SQL_TOKEN_END)
+            return ERR_MALFORMED;
+        const uint8_t c = t.kind == SQL_TOKEN_SIGN ? text.ptr[t.start] : 0;
+
+        if (c == '(' && depth++ == 0)
+            start = t.end;
+        if (c == ')' && depth > 0 && --depth == 0)
+            break;
+    }
+    *ret = bytes_upto(bytes_from(text, start), t.start - start);
+    return OK;
+}

@@ -39,5 +39,7 @@ Err sql_lexer_next(SqlLexer *lexer, SqlToken *ret) MUST_CHECK;
 /* The text from the token behind the first unquoted `word` outside brackets to the end of the
  * last token. ERR_MALFORMED: there is none. */
 Err sql_lexer_after(Bytes text, Bytes word, Bytes *ret) MUST_CHECK;
+/* What the first brackets of the text hold, without them. ERR_MALFORMED: there are none. */
+Err sql_lexer_brackets(Bytes text, Bytes *ret) MUST_CHECK;
 
 #endif

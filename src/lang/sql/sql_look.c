@@ -88,6 +88,7 @@ static Err keep_statements(Look *l, Meaning *m)
 
         TRY(arena_copy(l->out, s->name, &s->name));
         TRY(arena_copy(l->out, s->inner, &s->inner));
+        TRY(arena_copy(l->out, s->runs, &s->runs));
         TRY(arena_array(l->out, s->output_count, sizeof(Output), &mem));
         for (size_t k = 0; k < s->output_count; k++) {
             ((Output *)mem)[k] = s->outputs[k];

@@ -3,7 +3,10 @@
 #include "model/limits.h"
 #include "proto/pg/pg_write.h"
 
-enum { WORDS_MAX = 8192 };
+enum {
+    WORDS_MAX = 8192,
+    MASKED_ROW_MAX = 4 * LIMIT_ROW, /* a pseudonym is longer than what it stands for */
+};
 
 void pg_init(Pg *pg, Arena *arena, const ProtoPorts *ports, SipKey hash_key)
 {
@@ -13,6 +16,8 @@ void pg_init(Pg *pg, Arena *arena, const ProtoPorts *ports, SipKey hash_key)
     buf_init(&pg->values, LIMIT_BIND_VALUES * sizeof(Value));
     buf_init(&pg->formats, 2 * LIMIT_BIND_VALUES * sizeof(uint16_t));
     buf_init(&pg->words, WORDS_MAX);
+    buf_init(&pg->row, MASKED_ROW_MAX);
+    buf_init(&pg->given, 2 * LIMIT_CLIENT_MESSAGE);
 }
 
 void pg_done(Pg *pg)
@@ -24,6 +29,9 @@ void pg_done(Pg *pg)
     buf_done(&pg->values);
     buf_done(&pg->formats);
     buf_done(&pg->words);
+    buf_done(&pg->row);
+    buf_done(&pg->given);
+    pg_copy_read_done(&pg->copy_read);
 }
 
 PgMark pg_mark(const Wire *wire)

@@ -5,15 +5,18 @@
 #ifndef PROTO_PG_PG_H
 #define PROTO_PG_PG_H
 
+#include "proto/pg/pg_copy_read.h"
 #include "proto/pg/pg_names.h"
 #include "proto/pg/pg_queue.h"
 #include "proto/proto.h"
 
 /* Client side: what may be said now. */
 typedef enum PgPhase {
-    PG_TALKING,  /* any message of the table */
-    PG_SKIPPING, /* after an error in the extended protocol: nothing until Sync */
-    PG_ENDED,    /* an error, or farewell was said: nothing more is read */
+    PG_TALKING,       /* any message of the table */
+    PG_SKIPPING,      /* after an error in the extended protocol: nothing until Sync */
+    PG_COPY_STARTING, /* COPY FROM was sent: nothing is read before its answer */
+    PG_COPYING,       /* its data, until CopyDone or CopyFail */
+    PG_ENDED,         /* an error, or farewell was said: nothing more is read */
     PG_PHASE_COUNT,
 } PgPhase;
 
@@ -43,6 +46,7 @@ typedef struct Pg {
     ProtoPorts ports;
     Buf values, formats;           /* scratch of the Bind at the front */
     Bytes portal, statement, text; /* in the message at the front; die with it */
+    size_t result_formats;         /* of the Bind at the front */
     uint8_t tag;
     uint32_t execute_limit;
     PgWithheld withheld;
@@ -50,6 +54,9 @@ typedef struct Pg {
     Bytes why_id;     /* "d-…", or empty */
     Fault stopped;    /* why, of what was stopped; its texts and the id are in `words` */
     Buf words;
+    PgCopyRead copy_read;
+    Buf given; /* COPYING: data that is forwarded and not in the record yet */
+    Buf row;   /* of a COPY, masked, before it is written in its form */
     PgLasting lasting;
     size_t row_rest; /* bytes still to come of a row that is dropped unread */
     bool failed;     /* an error came since the last ReadyForQuery */

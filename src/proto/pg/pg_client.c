@@ -4,6 +4,7 @@
 #include "base/reader.h"
 #include "base/text.h"
 #include "model/limits.h"
+#include "proto/pg/pg_copy_in.h"
 #include "proto/pg/pg_frame.h"
 #include "proto/pg/pg_table.h"
 #include "proto/pg/pg_write.h"
@@ -160,6 +161,7 @@ static Err read_bind(Pg *pg, Reader *r, Command *c)
     TRY(read_formats(r, &pg->formats, &parameter_formats));
     TRY(read_values(pg, r, s != NULL ? s : &NOTHING, parameter_formats));
     TRY(read_formats(r, &pg->formats, &c->result_format_count));
+    pg->result_formats = c->result_format_count;
     if (!reader_at_end(r))
         return ERR_MALFORMED;
     c->name = pg->portal;
@@ -189,6 +191,8 @@ static Err read_execute(Pg *pg, Reader *r, Command *c)
     const PgRun *run = pg_portal(&pg->names, pg->portal);
     if (run == NULL)
         c->unsupported = "a portal or cursor of this name is not known";
+    else if (run->copy != NULL && run->started)
+        c->unsupported = "this COPY has run: it has to be bound again";
     else
         c->text = pg_run_text(run);
     if (!reader_at_end(r))
@@ -243,6 +247,7 @@ static Err describe(Pg *pg, Wire *wire, const PgFrame *frame)
             return pg_emit_locals(pg, wire);
         }
         TRY(pg_push(pg, EXPECT_DESCRIBE_STATEMENT, NULL, &entry));
+        entry->copies = s != NULL && buf_len(&s->runs) > 0;
         return pg_forward(wire, frame->size);
     }
 
@@ -319,7 +324,12 @@ static Err execute(Pg *pg, Wire *wire, PgRun *run)
         pg_queue_changes_names(&pg->queue, entry);
     pg->path_open = pg->path_open || (run->judged != NULL && pg_changes_path(run->judged->meaning));
     run->started = true;
-    return pg_forward(wire, pg->pending);
+    pg_copy_sent(pg, run);
+    if (run->copy == NULL)
+        return pg_forward(wire, pg->pending);
+    TRY(pg_execute(&wire->to_server, pg->portal)); /* COPY knows no limit of rows */
+    buf_consume(&wire->from_client, pg->pending);
+    return OK;
 }
 
 Err pg_execute_again(Pg *pg, Wire *wire, Judged *judged)
@@ -396,6 +406,12 @@ static Err on_message(Pg *pg, Wire *wire, const PgFrame *frame, Step *ret_step,
     case CLIENT_DROP:
         buf_consume(&wire->from_client, frame->size);
         break;
+    case CLIENT_COPY_DATA:
+        TRY(pg_copy_data(pg, wire, frame));
+        break;
+    case CLIENT_COPY_END:
+        TRY(pg_copy_ends(pg, wire, frame));
+        break;
     case CLIENT_DESCRIBE:
         TRY(describe(pg, wire, frame));
         break;
@@ -420,14 +436,16 @@ static Err on_message(Pg *pg, Wire *wire, const PgFrame *frame, Step *ret_step,
 /* Behind a withheld result, the server may have to be made to fail first. */
 static bool must_wait(const Pg *pg)
 {
-    return pg->withheld == WITHHELD_TO_READY || pg->queue.count + 4 > PG_QUEUE_MAX ||
-           pg->queue.text_bytes > PG_QUEUE_TEXT_MAX;
+    if (pg->phase == PG_COPYING)
+        return false; /* what it waits for would wait for its data */
+    return pg->phase == PG_COPY_STARTING || pg->withheld == WITHHELD_TO_READY ||
+           pg->queue.count + 6 > PG_QUEUE_MAX || pg->queue.text_bytes > PG_QUEUE_TEXT_MAX;
 }
 
 /* Names may be in flux: only what looks none up may go on. */
 static bool must_settle(const Pg *pg, uint8_t tag)
 {
-    return pg->queue.changing_names > 0 && tag != 'S' && tag != 'H';
+    return pg->phase != PG_COPYING && pg->queue.changing_names > 0 && tag != 'S' && tag != 'H';
 }
 
 /* ERR_MORE: nothing to do before more bytes come, from the client or from the server. */
@@ -462,6 +480,7 @@ static Err next_message(Pg *pg, Wire *wire, Step *ret_step, Command *ret_command
 Err pg_client(void *state, Wire *wire, Step *ret_step, Command *ret_command)
 {
     Pg *pg = state;
+    const PgMark before = pg_mark(wire);
     Err err = OK;
 
     *ret_step = STEP_IDLE;
@@ -472,5 +491,10 @@ Err pg_client(void *state, Wire *wire, Step *ret_step, Command *ret_command)
         if (err != OK && err != ERR_MORE)
             pg_fail(pg, wire, mark);
     }
+    const Err written = pg_copy_write_down(pg);
+    if (written != OK)
+        pg_fail(pg, wire, before);
+    if (written != OK)
+        return written;
     return err == ERR_MORE ? OK : err;
 }

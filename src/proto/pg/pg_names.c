@@ -37,6 +37,7 @@ static Err take_statement(PgNames *n, PgStatement **ret)
     buf_init(&s->text, LIMIT_STATEMENT);
     buf_init(&s->types, LIMIT_BIND_VALUES * sizeof(uint32_t));
     buf_init(&s->local_column, 256);
+    buf_init(&s->runs, LIMIT_STATEMENT);
     *ret = s;
     return OK;
 }
@@ -45,6 +46,7 @@ static void give_statement(PgNames *n, PgStatement *s)
 {
     n->text_bytes -= buf_len(&s->text);
     buf_release(&s->text);
+    buf_release(&s->runs);
     buf_release(&s->types);
     buf_release(&s->local_column);
     s->local = false;
@@ -68,6 +70,7 @@ Err pg_statement_put(PgNames *n, Bytes name, Bytes text, PgStatement **ret)
     buf_truncate(&s->text, 0);
     buf_truncate(&s->types, 0);
     buf_truncate(&s->local_column, 0);
+    buf_truncate(&s->runs, 0);
     s->local = false;
     s->confirmed = true;
     if (text.len > PG_NAMES_TEXT_MAX - n->text_bytes)

@@ -21,6 +21,7 @@ typedef struct PgStatement {
     bool local;
     bool local_row;
     Buf local_column;
+    Buf runs; /* a COPY TO the client: the query that the server has in its place */
     struct PgStatement *next_free;
 } PgStatement;
 

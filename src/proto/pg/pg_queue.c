@@ -1,10 +1,14 @@
 #include "proto/pg/pg_queue.h"
 
 #include "model/limits.h"
+#include "proto/pg/pg_copy.h"
 
 #include <string.h>
 
-enum { QUEUE_FIRST = 16 };
+enum {
+    QUEUE_FIRST = 16,
+    COPY_HEAD_MAX = 256 << 10, /* 1,664 names of 63 bytes, each of them doubled, and delimiters */
+};
 
 void pg_queue_init(PgQueue *q, Arena *arena, const ProtoPorts *ports)
 {
@@ -86,6 +90,14 @@ void pg_queue_changes_names(PgQueue *q, PgAwaited *entry)
     entry->changes_names = true;
 }
 
+static void set_copy(PgRun *run)
+{
+    const Statement *out = pg_copy_out(run->judged), *in = pg_copy_in(run->judged);
+
+    run->copy = out != NULL ? out->copy : NULL;
+    run->takes = in != NULL ? in->copy : NULL;
+}
+
 Err pg_run_new(PgQueue *q, Judged *judged, PgRun **ret)
 {
     PgRun *run = q->free_runs;
@@ -100,16 +112,19 @@ Err pg_run_new(PgQueue *q, Judged *judged, PgRun **ret)
         buf_init(&run->local_tag, 64);
         buf_init(&run->local_column, 256);
         buf_init(&run->local_value, 64 << 10);
+        buf_init(&run->copy_head, COPY_HEAD_MAX);
     } else {
         q->free_runs = run->next_free;
     }
     Buf shape = run->shape, tag = run->local_tag, column = run->local_column;
-    Buf value = run->local_value, text = run->kept_text;
+    Buf value = run->local_value, text = run->kept_text, head = run->copy_head;
     *run = (PgRun){ .refs = 1, .judged = judged, .shape = shape };
     run->local_tag = tag;
     run->local_column = column;
     run->local_value = value;
     run->kept_text = text;
+    run->copy_head = head;
+    set_copy(run);
     if (judged != NULL)
         q->ports->keep(q->ports->ctx, judged);
     *ret = run;
@@ -130,6 +145,7 @@ void pg_run_judge(PgQueue *q, PgRun *run, Judged *judged)
     if (run->judged != NULL)
         q->ports->drop(q->ports->ctx, run->judged);
     run->judged = judged;
+    set_copy(run);
 }
 
 void pg_run_keep(PgRun *run)
@@ -149,6 +165,7 @@ void pg_run_drop(PgQueue *q, PgRun *run)
     buf_release(&run->local_tag);
     buf_release(&run->local_column);
     buf_release(&run->local_value);
+    buf_release(&run->copy_head);
     run->next_free = q->free_runs;
     q->free_runs = run;
 }

@@ -31,6 +31,7 @@ typedef struct PgShapeColumn {
     uint32_t type_oid;
     int32_t typmod;
     bool binary;
+    bool quoted; /* COPY: FORCE_QUOTE */
 } PgShapeColumn;
 
 /* One bound portal's life, or one Query's: who is running, and what its rows look like. */
@@ -52,6 +53,10 @@ typedef struct PgRun {
     bool local;            /* the gateway answers */
     bool local_row;
     Buf local_tag, local_column, local_value;
+    const CopyForm *copy;  /* COPY TO the client: its rows leave in this form */
+    const CopyForm *takes; /* COPY FROM the client: the form of its data */
+    bool copying;          /* CopyOutResponse was sent */
+    Buf copy_head;         /* what is still to be sent before its first row */
     Receipt receipt;
 } PgRun;
 
@@ -64,6 +69,7 @@ typedef struct PgAwaited {
     bool on_success;    /* PARSE, BIND of a name that existed: the name is given when it succeeds */
     bool ready;         /* LOCAL: ReadyForQuery follows the reply */
     bool failed;        /* its error has come: only ReadyForQuery may follow */
+    bool copies;        /* DESCRIBE_STATEMENT of a COPY: it has no columns */
     size_t text_bytes;  /* of what it runs, counted in PgQueue.text_bytes */
     PgRun *run;         /* kept; may be NULL */
     /* LOCAL: messages; stand_in: the error in place of the server's; PARSE with on_success:

@@ -1,6 +1,7 @@
 #include "proto/pg/pg_rows.h"
 
 #include "base/reader.h"
+#include "proto/pg/pg_copy.h"
 #include "proto/pg/pg_write.h"
 
 enum {
@@ -74,6 +75,16 @@ static Err write_columns(const Bytes body, const WireColumn *columns, const Colu
     return OK;
 }
 
+static Err name_columns(PgRun *run, const WireColumn *columns, size_t count)
+{
+    CLEANUP(buf_done) Buf names = { 0 };
+
+    buf_init(&names, (COLUMNS_MAX + 1) * sizeof(Bytes));
+    for (size_t i = 0; i < count; i++)
+        TRY(buf_append(&names, VIEW(columns[i].name)));
+    return pg_copy_head(run, (const void *)buf_view(&names).ptr, count);
+}
+
 static Err keep_shape(PgRun *run, const WireColumn *columns, const ColumnMask *masks, size_t count)
 {
     run->has_shape = false;
@@ -87,6 +98,8 @@ static Err keep_shape(PgRun *run, const WireColumn *columns, const ColumnMask *m
         };
         TRY(buf_append(&run->shape, VIEW(c)));
     }
+    if (run->copy != NULL)
+        TRY(name_columns(run, columns, count));
     run->has_shape = true;
     return OK;
 }

@@ -5,6 +5,8 @@
 #include "base/reader.h"
 #include "base/text.h"
 #include "model/limits.h"
+#include "proto/pg/pg_copy.h"
+#include "proto/pg/pg_copy_in.h"
 #include "proto/pg/pg_frame.h"
 #include "proto/pg/pg_rows.h"
 #include "proto/pg/pg_scrub.h"
@@ -12,7 +14,10 @@
 #include "proto/pg/pg_withhold.h"
 #include "proto/pg/pg_write.h"
 
-enum { ROW_DROPPED_MAX = 1 << 30 }; /* MaxAllocSize: PostgreSQL cannot make a longer message */
+enum {
+    ROW_DROPPED_MAX = 1 << 30, /* MaxAllocSize: PostgreSQL cannot make a longer message */
+    ROW_KEPT = 64 << 10,
+};
 
 static bool withheld(const Pg *pg)
 {
@@ -131,6 +136,8 @@ static Err succeeded(Pg *pg, PgAwaited *e)
     if (e->expect == EXPECT_BIND)
         return pg_portal_put(&pg->names, buf_view(&e->name), e->run);
     TRY(pg_statement_put(&pg->names, buf_view(&e->name), buf_view(&e->run->kept_text), &s));
+    if (e->run->copy != NULL)
+        TRY(buf_append(&s->runs, pg_copy_out(e->run->judged)->runs));
     return buf_append(&s->types, buf_view(&e->reply));
 }
 
@@ -142,7 +149,7 @@ static void skip_to_sync(Pg *pg)
         undo(pg, pg_queue_head(&pg->queue));
         pg_queue_pop(&pg->queue);
     }
-    if (pg->queue.count == 0 && pg->phase == PG_TALKING)
+    if (pg->queue.count == 0 && pg->phase != PG_ENDED)
         pg->phase = PG_SKIPPING;
 }
 
@@ -150,6 +157,19 @@ static void skip_to_sync(Pg *pg)
 static Bytes withheld_state(const Pg *pg)
 {
     return text_of(message_entry(pg->why->code)->sqlstate);
+}
+
+/* The SQLSTATE of the error that stands for the server's. */
+static Bytes own_state(const PgAwaited *e)
+{
+    Reader r = reader_of(bytes_from(buf_view(&e->reply), 5));
+    Bytes text;
+    uint8_t code;
+
+    while (reader_u8(&r, &code) == OK && code != 0 && reader_string(&r, &text) == OK)
+        if (code == 'C')
+            return text;
+    return (Bytes){ 0 };
 }
 
 static Err on_error(Pg *pg, Wire *wire, PgAwaited *e, const PgFrame *frame)
@@ -160,6 +180,8 @@ static Err on_error(Pg *pg, Wire *wire, PgAwaited *e, const PgFrame *frame)
         state = withheld_state(pg);
         TRY(pg_withhold_failed(pg, wire));
     } else if (e->stand_in && !e->failed) {
+        if (e->run != NULL)
+            state = own_state(e);
         TRY(buf_append(&wire->to_client, buf_view(&e->reply)));
     } else {
         TRY(pg_scrub('E', frame->body, pg->phi, &wire->to_client, &state));
@@ -167,6 +189,8 @@ static Err on_error(Pg *pg, Wire *wire, PgAwaited *e, const PgFrame *frame)
     done(pg, e->run, state, true);
     pg->failed = true;
     e->failed = true;
+    if (pg_copy_is_open(pg, e))
+        pg->phase = PG_TALKING;
     if (e->expect == EXPECT_QUERY || e->expect == EXPECT_SYNC)
         return OK; /* ReadyForQuery follows */
     undo(pg, e);
@@ -181,8 +205,10 @@ static Err put_shape(Pg *pg, Wire *wire, PgAwaited *e, const PgFrame *frame)
     const size_t before = buf_len(&wire->to_client);
     const Err err = pg_rows_shape(pg, e->run, true, frame->body, &wire->to_client);
 
-    if (e->swallow || err != OK)
+    if (e->swallow || err != OK || e->run->copy != NULL)
         buf_truncate(&wire->to_client, before);
+    if (err == OK && e->run->copy != NULL && !e->swallow)
+        return pg_message(&wire->to_client, 'n', (Bytes){ 0 });
     return err == ERR_REFUSED ? pg_withhold(pg, wire, &PG_SHAPE_DISAGREES) : err;
 }
 
@@ -197,12 +223,25 @@ static Err on_shape(Pg *pg, Wire *wire, PgAwaited *e, const PgFrame *frame)
             e->run->has_shape = false;
     } else if (expect == EXPECT_DESCRIBE_STATEMENT || e->run == NULL || e->run->judged == NULL) {
         /* Names and types only; rows are planned from their own portal's description. */
-        TRY(buf_append(&wire->to_client, frame->whole));
+        TRY(e->copies ? pg_message(&wire->to_client, 'n', (Bytes){ 0 })
+                      : buf_append(&wire->to_client, frame->whole));
     } else {
         TRY(put_shape(pg, wire, e, frame));
     }
     if (expect != EXPECT_QUERY)
         pg_queue_pop(&pg->queue);
+    return OK;
+}
+
+static Err put_row(Pg *pg, PgRun *run, Bytes body, Buf *out)
+{
+    if (run->copy == NULL)
+        return pg_rows_row(pg, run, body, out);
+    buf_truncate(&pg->row, 0);
+    TRY(pg_rows_row(pg, run, body, &pg->row));
+    TRY(pg_copy_row(run, bytes_from(buf_view(&pg->row), 5), out));
+    if (pg->row.cap > ROW_KEPT)
+        buf_release(&pg->row);
     return OK;
 }
 
@@ -212,7 +251,7 @@ static Err on_row(Pg *pg, Wire *wire, PgAwaited *e, const PgFrame *frame)
         return ERR_MALFORMED;
     if (withheld(pg))
         return OK;
-    const Err err = pg_rows_row(pg, e->run, frame->body, &wire->to_client);
+    const Err err = put_row(pg, e->run, frame->body, &wire->to_client);
     return err == ERR_REFUSED ? pg_withhold(pg, wire, &PG_ROW_UNMASKABLE) : err;
 }
 
@@ -236,18 +275,38 @@ static Err tell(Pg *pg, Wire *wire)
                : OK;
 }
 
+/* "COPY 3" in place of "SELECT 3". */
+static Err end_copy(const Pg *pg, Wire *wire, PgRun *run, Buf *tag)
+{
+    if (!withheld(pg) && !run->has_shape)
+        return ERR_MALFORMED;
+    if (!withheld(pg))
+        TRY(pg_copy_end(run, &wire->to_client));
+    buf_init(tag, 64);
+    return text_format(tag, "COPY %llu", (unsigned long long)run->receipt.rows);
+}
+
 static Err on_complete(Pg *pg, Wire *wire, PgAwaited *e, const PgFrame *frame)
 {
+    CLEANUP(buf_done) Buf copied = { 0 };
     Reader r = reader_of(frame->body);
     Bytes tag = { 0 };
 
     if (frame->tag == 'C')
         TRY(reader_string(&r, &tag));
-    if (!reader_at_end(&r) || !tag_is_plain(tag) || e->run == NULL)
+    if (!reader_at_end(&r) || !tag_is_plain(tag) || e->run == NULL || e->stand_in ||
+        pg_copy_is_open(pg, e))
         return ERR_MALFORMED;
+    if (e->run->copy != NULL) {
+        if (frame->tag != 'C')
+            return ERR_MALFORMED;
+        TRY(end_copy(pg, wire, e->run, &copied));
+        tag = buf_view(&copied);
+    }
     if (!withheld(pg)) {
         TRY(tell(pg, wire));
-        TRY(buf_append(&wire->to_client, frame->whole));
+        TRY(frame->tag == 'C' ? pg_complete(&wire->to_client, tag)
+                              : buf_append(&wire->to_client, frame->whole));
     }
     if (frame->tag == 'C') {
         TRY(pg_withhold_ran(pg, e->run));
@@ -324,6 +383,8 @@ static Err on_answer(Pg *pg, Wire *wire, PgAwaited *e, const PgFrame *frame)
         return on_row(pg, wire, e, frame);
     case SERVER_COMPLETE:
         return on_complete(pg, wire, e, frame);
+    case SERVER_COPY_IN:
+        return pg_copy_begins(pg, wire, e, frame);
     case SERVER_ERROR:
         return on_error(pg, wire, e, frame);
     case SERVER_READY:

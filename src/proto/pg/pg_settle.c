@@ -8,6 +8,8 @@
 #include "base/reader.h"
 #include "base/text.h"
 #include "model/limits.h"
+#include "proto/pg/pg_copy.h"
+#include "proto/pg/pg_copy_in.h"
 #include "proto/pg/pg_frame.h"
 #include "proto/pg/pg_write.h"
 
@@ -141,23 +143,65 @@ static Err query_local(Pg *pg, Wire *wire, const LocalAnswer *local)
     return pg_emit_locals(pg, wire);
 }
 
-static Err query(Pg *pg, Wire *wire, const Settlement *s)
+static Err push_own(Pg *pg, PgExpect expect, PgRun *run)
 {
     PgAwaited *entry;
+
+    TRY(pg_push(pg, expect, run, &entry));
+    entry->swallow = true;
+    return OK;
+}
+
+/* One COPY TO the client: its query, from Parse to Sync, in the place that a Query would have. */
+static Err query_copy(Pg *pg, Wire *wire, PgRun *run)
+{
+    static const uint8_t NO_PARAMETERS[4] = { 0 };
+    const Bytes unnamed = { 0 };
+    PgAwaited *entry;
+
+    TRY(push_own(pg, EXPECT_PARSE, NULL));
+    TRY(pg_parse(&wire->to_server, unnamed, pg_copy_out(run->judged)->runs));
+    TRY(push_own(pg, EXPECT_BIND, NULL));
+    TRY(pg_bind(&wire->to_server, unnamed, unnamed, VIEW(NO_PARAMETERS),
+                run->copy->format == COPY_BINARY));
+    TRY(push_own(pg, EXPECT_DESCRIBE_PORTAL, run));
+    TRY(pg_describe_portal(&wire->to_server, unnamed));
+    TRY(pg_push(pg, EXPECT_EXECUTE, run, &entry));
+    if (pg_changes_names(run->judged->meaning))
+        pg_queue_changes_names(&pg->queue, entry);
+    TRY(pg_execute(&wire->to_server, unnamed));
+    TRY(pg_push(pg, EXPECT_SYNC, NULL, &entry));
+    TRY(pg_message(&wire->to_server, 'S', (Bytes){ 0 }));
+    buf_consume(&wire->from_client, pg->pending);
+    return OK;
+}
+
+static Err query_run(Pg *pg, Wire *wire, PgRun *run)
+{
+    PgAwaited *entry;
+
+    if (run->copy != NULL)
+        return query_copy(pg, wire, run);
+    TRY(pg_push(pg, EXPECT_QUERY, run, &entry));
+    pg_copy_sent(pg, run);
+    if (pg_changes_names(run->judged->meaning))
+        pg_queue_changes_names(&pg->queue, entry);
+    return pg_forward(wire, pg->pending);
+}
+
+static Err query(Pg *pg, Wire *wire, const Settlement *s)
+{
     PgRun *run;
 
     if (s->local != NULL)
         return query_local(pg, wire, s->local);
     TRY(pg_run_new(&pg->queue, s->judged, &run));
-    const Err err = pg_push(pg, EXPECT_QUERY, run, &entry);
-    pg_run_drop(&pg->queue, run);
-    TRY(err);
-    if (pg_changes_names(s->judged->meaning))
-        pg_queue_changes_names(&pg->queue, entry);
     /* "The unnamed prepared statement is likewise destroyed by a Query" (protocol-flow). */
     pg_statement_remove(&pg->names, (Bytes){ 0 });
     pg_portal_remove(&pg->names, (Bytes){ 0 });
-    return pg_forward(wire, pg->pending);
+    const Err err = query_run(pg, wire, run);
+    pg_run_drop(&pg->queue, run);
+    return err;
 }
 
 /* Parameter types stand behind two strings in the message at the front. */
@@ -190,6 +234,8 @@ static Err name_statement(Pg *pg, Wire *wire, PgAwaited *entry)
     TRY(pg_statement_put(&pg->names, pg->statement, pg->text, &statement));
     statement->confirmed = false;
     statement->made_by = entry->seq;
+    if (entry->run->copy != NULL)
+        TRY(buf_append(&statement->runs, pg_copy_out(entry->run->judged)->runs));
     return copy_types(pg, wire, &statement->types);
 }
 
@@ -234,7 +280,11 @@ static Err parse(Pg *pg, Wire *wire, const Settlement *s)
     TRY(err);
     TRY(buf_append(&entry->name, pg->statement));
     TRY(name_statement(pg, wire, entry));
-    return pg_forward(wire, pg->pending);
+    if (pg_copy_out(s->judged) == NULL)
+        return pg_forward(wire, pg->pending);
+    TRY(pg_parse(&wire->to_server, pg->statement, pg_copy_out(s->judged)->runs));
+    buf_consume(&wire->from_client, pg->pending);
+    return OK;
 }
 
 static Err bind_local(Pg *pg, Wire *wire, const Settlement *s, PgRun *run)
@@ -257,9 +307,26 @@ static Err bind_local(Pg *pg, Wire *wire, const Settlement *s, PgRun *run)
     return pg_emit_locals(pg, wire);
 }
 
+/* A COPY has no result formats of its own: its query's rows come in the one that it needs. */
+static Err forward_bind(Pg *pg, Wire *wire, const PgRun *run)
+{
+    const Bytes frame = bytes_upto(buf_view(&wire->from_client), pg->pending);
+    const size_t names = 5 + pg->portal.len + 1 + pg->statement.len + 1;
+    const size_t formats = sizeof(uint16_t) * (1 + pg->result_formats);
+
+    if (run->copy == NULL)
+        return pg_forward(wire, pg->pending);
+    TRY(pg_bind(&wire->to_server, pg->portal, pg->statement,
+                bytes_upto(bytes_from(frame, names), frame.len - names - formats),
+                run->copy->format == COPY_BINARY));
+    buf_consume(&wire->from_client, pg->pending);
+    return OK;
+}
+
 static Err bind_run(Pg *pg, Wire *wire, const Settlement *s, PgRun *run)
 {
     const PgStatement *statement = pg_statement(&pg->names, pg->statement);
+    const Bytes copied = run->copy != NULL ? pg_copy_out(run->judged)->runs : (Bytes){ 0 };
     PgAwaited *entry;
 
     run->from_wire = true;
@@ -267,6 +334,10 @@ static Err bind_run(Pg *pg, Wire *wire, const Settlement *s, PgRun *run)
         return bind_local(pg, wire, s, run);
     if (statement == NULL || statement->local)
         return refuse_name(pg, wire, s, "the target has no prepared statement of this name");
+    if (!text_eq(buf_view(&statement->runs), copied))
+        return refuse_name(pg, wire, s,
+                           "this COPY is of another table or column list now: it has "
+                           "to be prepared again");
     TRY(pg_push(pg, EXPECT_BIND, run, &entry));
     run->bound_at = entry->seq;
     TRY(buf_append(&entry->name, pg->portal));
@@ -276,7 +347,7 @@ static Err bind_run(Pg *pg, Wire *wire, const Settlement *s, PgRun *run)
     } else {
         TRY(pg_portal_put(&pg->names, pg->portal, run));
     }
-    return pg_forward(wire, pg->pending);
+    return forward_bind(pg, wire, run);
 }
 
 static Err allow(Pg *pg, Wire *wire, const Settlement *s)

@@ -32,16 +32,26 @@ static const uint8_t CLIENT[PG_PHASE_COUNT][128] = {
         ['S'] = CLIENT_SYNC,
         ['X'] = CLIENT_TERMINATE,
     },
+    [PG_COPYING] = {
+        ['d'] = CLIENT_COPY_DATA,
+        ['c'] = CLIENT_COPY_END,
+        ['f'] = CLIENT_COPY_END,
+        /* "Ignore Flush/Sync for the convenience of client libraries" (copyfromparse.c). */
+        ['H'] = CLIENT_DROP,
+        ['S'] = CLIENT_DROP,
+        ['X'] = CLIENT_TERMINATE,
+    },
 };
 
-/* COPY answers (G, H, W, d, c), FunctionCallResponse (V) and all sign-in messages are in no
- * row: a target that sends one is not doing what was asked. */
+/* COPY answers but CopyInResponse (H, W, d, c), FunctionCallResponse (V) and all sign-in messages
+ * are in no row: a target that sends one is not doing what was asked. */
 static const uint8_t SERVER[EXPECT_COUNT][128] = {
     [EXPECT_QUERY] = {
         ['T'] = SERVER_SHAPE,
         ['D'] = SERVER_ROW,
         ['C'] = SERVER_COMPLETE,
         ['I'] = SERVER_COMPLETE,
+        ['G'] = SERVER_COPY_IN,
         ['E'] = SERVER_ERROR,
         ['Z'] = SERVER_READY,
     },
@@ -63,6 +73,7 @@ static const uint8_t SERVER[EXPECT_COUNT][128] = {
         ['C'] = SERVER_COMPLETE,
         ['I'] = SERVER_COMPLETE,
         ['s'] = SERVER_COMPLETE,
+        ['G'] = SERVER_COPY_IN,
         ['E'] = SERVER_ERROR,
     },
     [EXPECT_CLOSE] = { ['3'] = SERVER_DONE, ['E'] = SERVER_ERROR },

@@ -18,7 +18,9 @@ typedef enum PgClientAct {
     CLIENT_FLUSH,
     CLIENT_TERMINATE,
     CLIENT_CALL, /* FunctionCall: refused, no text to judge */
-    CLIENT_DROP, /* the server would ignore it; so do we */
+    CLIENT_COPY_DATA,
+    CLIENT_COPY_END, /* CopyDone, CopyFail */
+    CLIENT_DROP,     /* the server would ignore it; so do we */
 } PgClientAct;
 
 typedef enum PgServerAct {
@@ -28,6 +30,7 @@ typedef enum PgServerAct {
     SERVER_SHAPE,         /* RowDescription */
     SERVER_ROW,
     SERVER_COMPLETE,
+    SERVER_COPY_IN, /* CopyInResponse */
     SERVER_ERROR,
     SERVER_READY,
 } PgServerAct;

@@ -1,5 +1,6 @@
 #include "proto/pg/pg_withhold.h"
 
+#include "proto/pg/pg_copy_in.h"
 #include "proto/pg/pg_write.h"
 
 const Fault PG_ROW_TOO_LONG = {
@@ -91,7 +92,11 @@ Err pg_stop(void *state, Wire *wire, const Fault *fault, Bytes id, bool *ret_sto
     Pg *pg = state;
     Bytes kept;
 
-    *ret_stopped = false;
+    *ret_stopped = pg->phase == PG_COPYING;
+    if (pg->phase == PG_COPYING) {
+        TRY(keep_words(pg, fault, id, &kept));
+        return pg_copy_refuse(pg, wire, &pg->stopped, kept);
+    }
     if (pg->phase == PG_ENDED || pg->withheld != WITHHELD_NOTHING || !streams(pg))
         return OK;
     TRY(keep_words(pg, fault, id, &kept));
@@ -110,6 +115,7 @@ static PgLasting lasting_of(const Statement *s)
         return LASTS;
     switch (s->kind) {
     case STATEMENT_SELECT:
+    case STATEMENT_COPY_TO:
     case STATEMENT_SHOW:
     case STATEMENT_EXPLAIN:
     case STATEMENT_FETCH:
@@ -117,6 +123,7 @@ static PgLasting lasting_of(const Statement *s)
         return (s->effects & ~(unsigned)EFFECT_READ) == 0 ? LASTS_NOT : LASTS_UNTIL_ROLLBACK;
     case STATEMENT_OTHER:
     case STATEMENT_INSERT:
+    case STATEMENT_COPY_FROM:
     case STATEMENT_UPDATE:
     case STATEMENT_DELETE:
     case STATEMENT_MERGE:
@@ -125,8 +132,6 @@ static PgLasting lasting_of(const Statement *s)
     case STATEMENT_SET:
     case STATEMENT_RESET:
         return LASTS_UNTIL_ROLLBACK;
-    case STATEMENT_COPY_TO:
-    case STATEMENT_COPY_FROM:
     case STATEMENT_BEGIN:
     case STATEMENT_COMMIT:
     case STATEMENT_ROLLBACK:

@@ -204,3 +204,28 @@ Err pg_describe_portal(Buf *out, Bytes portal)
     pg_close(out, mark);
     return OK;
 }
+
+Err pg_bind(Buf *out, Bytes portal, Bytes statement, Bytes parameters, bool binary)
+{
+    size_t mark;
+
+    TRY(pg_open(out, 'B', &mark));
+    TRY(pg_string(out, portal));
+    TRY(pg_string(out, statement));
+    TRY(buf_append(out, parameters));
+    TRY(buf_u16(out, 1));
+    TRY(buf_u16(out, binary));
+    pg_close(out, mark);
+    return OK;
+}
+
+Err pg_execute(Buf *out, Bytes portal)
+{
+    size_t mark;
+
+    TRY(pg_open(out, 'E', &mark));
+    TRY(pg_string(out, portal));
+    TRY(buf_u32(out, 0));
+    pg_close(out, mark);
+    return OK;
+}

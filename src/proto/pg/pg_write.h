@@ -26,6 +26,10 @@ Err pg_complete(Buf *out, Bytes tag) MUST_CHECK;
 /* Query, and Parse of a named statement without parameters, towards the server. */
 Err pg_query(Buf *out, Bytes text) MUST_CHECK;
 Err pg_parse(Buf *out, Bytes name, Bytes text) MUST_CHECK;
+/* Bind: `parameters` as they stand in another Bind, from their formats on; all results in one
+ * format. */
+Err pg_bind(Buf *out, Bytes portal, Bytes statement, Bytes parameters, bool binary) MUST_CHECK;
 Err pg_describe_portal(Buf *out, Bytes portal) MUST_CHECK;
+Err pg_execute(Buf *out, Bytes portal) MUST_CHECK; /* to its end */
 
 #endif

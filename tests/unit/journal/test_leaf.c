@@ -116,7 +116,7 @@ static void impossible_leaves_are_refused(void)
     EXPECT(decode_of(&l) == ERR_MALFORMED);
     memset(&l.payload_hash, 0, HASH_BYTES);
     EXPECT(decode_of(&l) == OK);
-    l.type = (LeafType)21;
+    l.type = (LeafType)22;
     EXPECT(decode_of(&l) == ERR_MALFORMED);
     l.type = (LeafType)0;
     EXPECT(decode_of(&l) == ERR_MALFORMED);
@@ -127,7 +127,8 @@ static void types_have_their_names(void)
     EXPECT(text_eq(leaf_type_name(1), LIT("session.start")));
     EXPECT(text_eq(leaf_type_name(9), LIT("session.end")));
     EXPECT(text_eq(leaf_type_name(20), LIT("checkpoint.anchor")));
-    EXPECT(leaf_type_name(0).len == 0 && leaf_type_name(21).len == 0 &&
+    EXPECT(text_eq(leaf_type_name(21), LIT("command.data")));
+    EXPECT(leaf_type_name(0).len == 0 && leaf_type_name(22).len == 0 &&
            leaf_type_name(255).len == 0);
 }
 

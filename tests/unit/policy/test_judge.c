@@ -88,9 +88,10 @@ static const Case CASES[] = {
       1 },
     /* Not carried */
     { ROLE_ADMIN,
-      { .sql = "copy patient to stdout", STATEMENT_COPY_TO, R, PATIENT },
+      { .sql = "copy patient to '/f'", STATEMENT_COPY_TO, R, PATIENT },
       CHP_5501,
-      REFUSED("supported") "COPY TO is not supported through the gateway yet; use SELECT",
+      REFUSED("supported") "COPY TO a file or program of the server is not supported; use COPY … "
+                           "TO STDOUT",
       1 },
     { ROLE_READER,
       { .sql = "copy patient from stdin", STATEMENT_COPY_FROM, W, PATIENT },
