@@ -54,7 +54,7 @@ static const char HARMLESS[][37] = {
     "jsonb_path_query_tz", "jsonb_populate_record", "jsonb_populate_recordset", "jsonb_pretty",
     "jsonb_set", "jsonb_set_lax", "jsonb_strip_nulls", "jsonb_to_record", "jsonb_to_recordset",
     "jsonb_to_tsvector", "jsonb_typeof", "justify_days", "justify_hours", "justify_interval", "lag",
-    "last_value", "lastval", "lcm", "lead", "left", "length", "like", "line", "ln", "log", "log10",
+    "last_value", "lastval", "lcm", "lead", "left", "length", "like", "like_escape", "line", "ln", "log", "log10",
     "lower", "lower_inc", "lower_inf", "lpad", "lseg", "ltrim", "macaddr", "macaddr8",
     "macaddr8_set7bit", "make_date", "make_interval", "make_time", "make_timestamp",
     "make_timestamptz", "makeaclitem", "masklen", "max", "md5", "min", "min_scale", "mod", "mode",
