@@ -118,7 +118,7 @@ def fuzz(count, seconds):
 def main():
     parser = argparse.ArgumentParser(prog="./dev check")
     parser.add_argument("--quick", action="store_true", help="rules and unit tests of the plain build")
-    parser.add_argument("--full", nargs="*", metavar="PART", help="the long versions: kill fuzz faults")
+    parser.add_argument("--full", nargs="*", metavar="PART", help="the long versions: kill fuzz faults drivers")
     options = parser.parse_args()
     count = Count()
     rules(count)
@@ -132,6 +132,8 @@ def main():
             pytest(count, "real clients, plain build", "tests/e2e")
             pytest(count, "real clients, gcc sanitizers", "tests/e2e", "-m", "core",
                    env={"CHAPERONE_BUILD": "build-asan"})
+        heavy = [] if "drivers" in parts else ["-m", "not heavy"]
+        pytest(count, "drivers, directly and through the gateway", "tests/drivers", *heavy)
         if list(ROOT.glob("tests/faults/test_*.py")):
             rounds = "100" if full and "kill" in parts else "10"
             pytest(count, f"kill -9, {rounds} rounds", "tests/faults", env={"KILL_ROUNDS": rounds})

@@ -8,6 +8,7 @@ void ruler_init(Ruler *r, SipKey hash_key)
 {
     arena_init(&r->words, WORDS_BYTES);
     buf_init(&r->purpose, PURPOSE_MAX);
+    buf_init(&r->purpose_start, PURPOSE_MAX);
     map_init(&r->masked, RULER_MASKED_MAX, hash_key);
     buf_init(&r->masked_text, WORDS_BYTES / 4);
 }
@@ -24,6 +25,7 @@ void ruler_done(Ruler *r)
     ruler_forget_parsed(r);
     arena_done(&r->words);
     buf_done(&r->purpose);
+    buf_done(&r->purpose_start);
     map_done(&r->masked);
     buf_done(&r->masked_text);
 }
@@ -244,8 +246,7 @@ static Err answer_ours(Ruler *r, const Command *command, GateRuling *ret)
 static bool changes_path(const Meaning *m)
 {
     for (size_t i = 0; i < m->statement_count; i++)
-        if ((m->statements[i].kind == STATEMENT_SET || m->statements[i].kind == STATEMENT_RESET) &&
-            text_eq_nocase(m->statements[i].name, LIT("search_path")))
+        if (statement_changes_path(&m->statements[i]))
             return true;
     return false;
 }
@@ -286,6 +287,7 @@ static Err judge_text(Ruler *r, const Command *command, GateRuling *ret)
 {
     if (!r->started) {
         r->path_start = r->path_before = r->path;
+        TRY(buf_append(&r->purpose_start, buf_view(&r->purpose)));
         r->started = true;
     }
     TRY(look(r, command->text, &ret->judged));
@@ -357,6 +359,15 @@ Err ruler_look_again(Ruler *r, Bytes text, Judged **ret)
 
 /* --- what the answers tell ------------------------------------------------------------------ */
 
+/* The next borrower of a pool's connection has not said what for. */
+static void reset_ours(Ruler *r)
+{
+    r->notices = NOTICES_FIRST;
+    buf_truncate(&r->purpose, 0);
+    if (buf_append(&r->purpose, buf_view(&r->purpose_start)) != OK)
+        buf_truncate(&r->purpose, 0);
+}
+
 void ruler_completed(void *ctx, const RowSource *source)
 {
     Ruler *r = ctx;
@@ -366,8 +377,10 @@ void ruler_completed(void *ctx, const RowSource *source)
         r->transaction = true;
     if ((s->effects & (EFFECT_DDL | EFFECT_OPAQUE)) != 0)
         r->catalogue_stale = true;
-    if (s->kind == STATEMENT_RESET && text_eq_nocase(s->name, LIT("search_path")))
+    if (s->kind != STATEMENT_SET && statement_changes_path(s))
         r->path = r->path_start;
+    if (statement_resets_all(s))
+        reset_ours(r);
     if (s->kind != STATEMENT_SET || !text_eq_nocase(s->name, LIT("search_path")))
         return;
     /* Judged before it was sent: a list of plain names. If it were not, nothing is known. */

@@ -40,7 +40,7 @@ typedef struct Ruler {
     SearchPath path, path_before; /* as the server has it; as it was when it was last ready */
     SearchPath path_start;        /* what RESET brings back: as it was at the first command */
     bool started;
-    Buf purpose;
+    Buf purpose, purpose_start; /* now; what RESET ALL brings back */
     Notices notices;
     bool transaction;     /* a transaction block is open, as far as the answers told */
     bool read_again;      /* the catalogue was read for the command at the front */

@@ -61,3 +61,15 @@ const char *statement_kind_name(StatementKind kind)
 
     return (size_t)kind < COUNT_OF(KINDS) ? KINDS[kind] : "statement";
 }
+
+bool statement_resets_all(const Statement *s)
+{
+    return (s->kind == STATEMENT_RESET || s->kind == STATEMENT_DISCARD) &&
+           text_eq(s->name, LIT("all"));
+}
+
+bool statement_changes_path(const Statement *s)
+{
+    return statement_resets_all(s) || ((s->kind == STATEMENT_SET || s->kind == STATEMENT_RESET) &&
+                                       text_eq_nocase(s->name, LIT("search_path")));
+}

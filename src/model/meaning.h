@@ -130,6 +130,7 @@ typedef struct Statement {
                        */
     Bytes value;
     bool set_local;
+    bool chain;           /* COMMIT, ROLLBACK AND CHAIN: another transaction begins at once */
     bool holds;           /* DECLARE … WITH HOLD: the cursor outlives its transaction */
     const CopyForm *copy; /* COPY between client and target; NULL: none, or a file of the target */
     Bytes runs;           /* COPY … TO STDOUT: the query that runs in its place */
@@ -157,6 +158,8 @@ typedef struct Meaning {
                                  cache */
 } Meaning;
 
+bool statement_resets_all(const Statement *s); /* RESET ALL, DISCARD ALL */
+bool statement_changes_path(const Statement *s);
 const char *statement_kind_name(StatementKind kind); /* "SELECT", "UPDATE" …, "statement" */
 /* "read", …; NULL when `effect` is not exactly one bit of the list. */
 const char *effect_name(unsigned effect);

@@ -159,6 +159,35 @@ static bool show_refuses(const Judgement *in, const Statement *s, Verdict *ret)
     return unseen;
 }
 
+static bool transaction_is_open(const Judgement *in, const Statement *before)
+{
+    bool open = in->in_transaction;
+
+    for (const Statement *s = in->meaning->statements; s < before; s++) {
+        if (s->kind == STATEMENT_BEGIN)
+            open = true;
+        if (s->kind == STATEMENT_COMMIT || s->kind == STATEMENT_ROLLBACK)
+            open = s->chain;
+    }
+    return open;
+}
+
+/* RESET ALL and DISCARD ALL, as pools send them: what the gateway forces is in the startup
+ * message, so it stays. search_path goes back, so nothing may be understood behind it. */
+static bool all_refuses(const Judgement *in, const Statement *s, Verdict *ret)
+{
+    const Statement *last = &in->meaning->statements[in->meaning->statement_count - 1];
+    const char *why = NULL;
+
+    if (s != last)
+        why = "only as the last statement of its message";
+    else if (transaction_is_open(in, s))
+        why = "not inside a transaction";
+    if (why != NULL)
+        *ret = setting(in, s, why, "send it by itself, outside a transaction");
+    return why != NULL;
+}
+
 static bool discard_refuses(const Judgement *in, const Statement *s, Verdict *ret)
 {
     static const Bytes HARMLESS[] = {
@@ -171,18 +200,14 @@ static bool discard_refuses(const Judgement *in, const Statement *s, Verdict *re
     for (size_t i = 0; i < COUNT_OF(HARMLESS); i++)
         if (text_eq_nocase(HARMLESS[i], s->name))
             return false;
-    *ret =
-        setting(in, s, "it would undo what the gateway set at the start", "open a new connection");
-    return true;
+    return all_refuses(in, s, ret);
 }
 
 static bool reset_refuses(const Judgement *in, const Statement *s, Verdict *ret)
 {
     if (!text_eq_nocase(s->name, LIT("all")))
         return change_refuses(in, s, ret);
-    *ret = setting(in, s, "it would undo what the gateway set at the start",
-                   "reset one setting by its name");
-    return true;
+    return all_refuses(in, s, ret);
 }
 
 /* set_config('name', …): may run or not, once or for every row, so what it leaves is not known.

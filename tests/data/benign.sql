@@ -1642,3 +1642,9 @@ select pg_catalog.set_config('search_path', 'public', false)
 abort
 -- next --
 end
+-- next --
+select nspname from pg_namespace where nspname not like 'pg!_%' escape '!'
+-- next --
+select pg_advisory_unlock_all(); close all; unlisten *; reset all
+-- next --
+discard all

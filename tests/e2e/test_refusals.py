@@ -185,6 +185,27 @@ def test_search_path_is_followed(site, client):
     client.query("ROLLBACK")
 
 
+@pytest.mark.core
+@pytest.mark.parametrize("all_", ["SELECT pg_advisory_unlock_all(); CLOSE ALL; UNLISTEN *; RESET ALL;", "DISCARD ALL"])
+def test_what_pools_send_between_two_borrowers(site, all_):
+    c = site.wire(options="-c chaperone.purpose=treatment")
+    c.query("SET search_path = pg_catalog")
+    c.query("SET chaperone.purpose = 'research'")
+    assert wire.errors(c.query("SELECT city FROM patient"))
+    assert not wire.errors(c.query(all_))
+    assert wire.rows(c.query("SELECT count(*) FROM patient")) == [[b"250"]]  # search_path is back
+    assert wire.rows(c.query("SHOW chaperone.purpose")) == [[b"treatment"]]
+    assert wire.rows(c.query("SHOW client_encoding")) == [[b"UTF8"]]
+    assert wire.rows(c.query("SHOW standard_conforming_strings")) == [[b"on"]]
+    assert wire.rows(c.query("SELECT ssn FROM patient WHERE id = 1"))[0][0].startswith("▒".encode())
+    c.query("BEGIN")
+    refused = c.query(all_)
+    assert "not inside a transaction" in wire.errors(refused)[0]["M"], refused
+    c.query("ROLLBACK")
+    assert "only as the last statement" in wire.errors(c.query(all_ + "; SELECT 1"))[0]["M"]
+    c.close()
+
+
 def test_errors_of_the_server_carry_no_values(site, client):
     ssn = site.people[0]["ssn"]
     got = client.query(f"SELECT id FROM patient WHERE id = '{ssn}x'::text::int")

@@ -282,9 +282,11 @@ static Err on_discard(Look *l, const ProtobufCMessage *node)
 
 static Err on_transaction(Look *l, const ProtobufCMessage *node)
 {
+    const PgQuery__TransactionStmt *t = (const PgQuery__TransactionStmt *)node;
     Statement *s = look_statement(l);
 
-    switch ((int)((const PgQuery__TransactionStmt *)node)->kind) {
+    s->chain = t->chain;
+    switch ((int)t->kind) {
     case PG_QUERY__TRANSACTION_STMT_KIND__TRANS_STMT_BEGIN:
     case PG_QUERY__TRANSACTION_STMT_KIND__TRANS_STMT_START:
         s->kind = STATEMENT_BEGIN;
@@ -299,7 +301,7 @@ static Err on_transaction(Look *l, const ProtobufCMessage *node)
     case PG_QUERY__TRANSACTION_STMT_KIND__TRANS_STMT_RELEASE:
     case PG_QUERY__TRANSACTION_STMT_KIND__TRANS_STMT_ROLLBACK_TO:
         s->kind = STATEMENT_SAVEPOINT;
-        s->name = text_of(((const PgQuery__TransactionStmt *)node)->savepoint_name);
+        s->name = text_of(t->savepoint_name);
         return OK;
     default:
         look_effect(l, EFFECT_ADMIN | EFFECT_WRITE); /* two-phase commit */

@@ -30,7 +30,7 @@ static const Utility UTILITIES[] = {
     { NODE(lock_stmt), EFFECT_LOCK, EFFECT_LOCK, STATEMENT_OTHER, false },
     { NODE(notify_stmt), MSG, 0, STATEMENT_LISTEN, false },
     { NODE(listen_stmt), MSG, 0, STATEMENT_LISTEN, false },
-    { NODE(unlisten_stmt), MSG, 0, STATEMENT_LISTEN, false },
+    { NODE(unlisten_stmt), 0, 0, STATEMENT_LISTEN, false },
     { NODE(constraints_set_stmt), 0, 0, STATEMENT_OTHER, true },
     { NODE(call_stmt), OPAQUE, 0, STATEMENT_CALL, false },
     { NODE(do_stmt), OPAQUE, 0, STATEMENT_DO, true },

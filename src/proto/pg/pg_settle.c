@@ -19,13 +19,9 @@ static const Bytes STAND_IN_NAME = LIT_INIT("chaperone refused");
 
 bool pg_changes_path(const Meaning *meaning)
 {
-    for (size_t i = 0; i < meaning->statement_count; i++) {
-        const Statement *s = &meaning->statements[i];
-
-        if ((s->kind == STATEMENT_SET || s->kind == STATEMENT_RESET) &&
-            (text_eq_nocase(s->name, LIT("search_path")) || text_eq(s->name, LIT("all"))))
+    for (size_t i = 0; i < meaning->statement_count; i++)
+        if (statement_changes_path(&meaning->statements[i]))
             return true;
-    }
     return false;
 }
 

@@ -85,6 +85,8 @@ static const struct {
       "pg_temp.now2()",
       DDL | OPAQUE },
     { ";;;  ; update t set n=32", ";;;  ; update doctor set id=32", WRITE },
+    { "pg_advisory_lock(1), pg_sleep",
+      "select pg_advisory_unlock_all(); close all; unlisten *; reset all", ONLY_READ },
     { "pg_advisory_lock(1), pg_sleep", "select pg_advisory_lock(1), pg_sleep(1e6)", LOCK },
     { "lock table t; truncate t; vacuum",
       "lock table doctor; truncate doctor; vacuum full doctor; cluster doctor; reindex table "

@@ -42,7 +42,7 @@ typedef struct Ehr {
     Judgement in;
     Command command;
     Meaning meaning;
-    Statement statements[2];
+    Statement statements[4];
     RelationUse relation;
     Output output;
 } Ehr;

@@ -302,15 +302,16 @@ static const Setting SETTINGS[] = {
     { STATEMENT_SET, "", "x", true, false, false },
     { STATEMENT_SET, "chaperone.purpose", "treatment", false, false, false },
     { STATEMENT_RESET, "timezone", NULL, false, false, false },
-    { STATEMENT_RESET, "all", NULL, true, false, false },
+    { STATEMENT_RESET, "all", NULL, false, false, false },
+    { STATEMENT_RESET, "all", NULL, true, false, true },
     { STATEMENT_RESET, "role", NULL, true, false, false },
     { STATEMENT_SHOW, "server_version", NULL, false, false, false },
     { STATEMENT_SHOW, "chaperone.masked", NULL, false, false, false },
     { STATEMENT_SHOW, "all", NULL, true, false, false },
     { STATEMENT_SHOW, "hba_file", NULL, true, false, false },
     { STATEMENT_SHOW, "my.secret", NULL, true, false, false },
-    { STATEMENT_DISCARD, "all", NULL, true, false, false },
-    { STATEMENT_DISCARD, "", NULL, true, false, false },
+    { STATEMENT_DISCARD, "all", NULL, false, false, false },
+    { STATEMENT_DISCARD, "all", NULL, true, false, true },
     { STATEMENT_DISCARD, "plans", NULL, false, false, false },
 };
 
@@ -358,6 +359,42 @@ static void some_settings_stand_alone(void)
         EXPECT(v.ruling == RULING_DENY && v.fault.code == CHP_3104);
         EXPECT(strstr(ehr_says(&e, &v), "only as the one statement of its message; send it alone, "
                                         "outside a transaction, with plain literals") != NULL);
+        ehr_done(&e);
+    }
+}
+
+/* DISCARD ALL and RESET ALL put search_path back: nothing in their message may be read behind it,
+ * nor in their transaction. */
+static void all_settings_go_back_at_the_end(void)
+{
+    static const struct {
+        StatementKind before[2];
+        bool chain, in_transaction, refused;
+    } TALKS[] = {
+        { { STATEMENT_SELECT, STATEMENT_CLOSE }, false, false, false },
+        { { STATEMENT_ROLLBACK, STATEMENT_SELECT }, false, true, false },
+        { { STATEMENT_ROLLBACK, STATEMENT_SELECT }, true, true, true },
+        { { STATEMENT_SELECT, STATEMENT_SELECT }, false, true, true },
+        { { STATEMENT_SELECT, STATEMENT_BEGIN }, false, false, true },
+        { { STATEMENT_COMMIT, STATEMENT_BEGIN }, false, true, true },
+    };
+
+    for (size_t i = 0; i < 2 * COUNT_OF(TALKS); i++) {
+        const size_t n = i / 2;
+        Ehr e;
+
+        ehr_begin(&e, ROLE_READER);
+        e.in.in_transaction = TALKS[n].in_transaction;
+        e.statements[0] = (Statement){ .kind = TALKS[n].before[0], .chain = TALKS[n].chain };
+        e.statements[1] = (Statement){ .kind = TALKS[n].before[1] };
+        e.statements[2] =
+            (Statement){ .kind = i % 2 ? STATEMENT_RESET : STATEMENT_DISCARD, .name = LIT("all") };
+        e.meaning =
+            (Meaning){ .understood = true, .statements = e.statements, .statement_count = 3 };
+        EXPECT((policy_judge(&e.in).ruling == RULING_DENY) == TALKS[n].refused);
+        e.statements[3] = e.statements[1];
+        e.meaning.statement_count = 4;
+        EXPECT(policy_judge(&e.in).ruling == RULING_DENY);
         ehr_done(&e);
     }
 }
@@ -525,6 +562,7 @@ int main(void)
     TEST(what_is_not_understood_is_refused);
     TEST(settings_are_an_allow_list);
     TEST(some_settings_stand_alone);
+    TEST(all_settings_go_back_at_the_end);
     TEST(a_hold_says_how_to_wait);
     TEST(an_approval_is_consumed_but_the_rest_is_judged_again);
     TEST(parse_and_execute_again_do_not_wait);
