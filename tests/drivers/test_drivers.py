@@ -312,7 +312,8 @@ what was to be refused or held was. – is what a driver (or its program here) d
 """
 LEGEND = """\
 *values* compares 14 types, NULL among them, and two bound values; *binary* the same where results are asked for in the
-binary format. *prepared* is PREPARE and EXECUTE with psql and psycopg2. *refused, COMMIT*: INSERT, a refused DELETE and COMMIT in a transaction: the server has no row (with JDBC's
+binary format. *prepared* is PREPARE and EXECUTE with psql and psycopg2.
+*refused, COMMIT*: INSERT, a refused DELETE and COMMIT in a transaction: the server has no row (with JDBC's
 `autosave=always`: the row, as after an error of the server), and the connection goes on. *savepoint*: back to it after a
 refusal, then COMMIT. *own nesting*: Django's `atomic()` and `save()`, `conn.transaction()`, `begin_nested()`. *one line*:
 the exception's own text has the rule, the fact, what next and the decision's id. *cancel*: the driver's own, of a running
