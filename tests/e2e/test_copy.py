@@ -1,5 +1,6 @@
 """COPY to the client gives what a direct connection gives, but for masked cells."""
 import io
+import subprocess
 import time
 
 import psycopg
@@ -184,3 +185,9 @@ def test_a_million_rows_in_little_memory(site, client):
     client.send(wire.query("COPY (SELECT n, repeat('y', 60) FROM generate_series(1, 200000) n) TO STDOUT"))
     got = client.until("Z")
     assert sum(tag == "d" for tag, _ in got) == 200000
+
+
+def test_pg_dump_is_refused_clearly(site):
+    done = subprocess.run([str(stack.PG_BIN / "pg_dump"), "-t", "encounter", site.url()], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "chaperone refused" in done.stderr and "set_config" in done.stderr
+    assert done.stdout == ""
