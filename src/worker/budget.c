@@ -203,20 +203,24 @@ static bool is_used_up(const Session *s, Use *ret)
     return ret->bytes >= ret->limit;
 }
 
-const Fault *budget_refusal(Session *s)
+static const Fault *refusal(Session *s, const Use *use)
 {
     Worker *w = s->worker;
-    Use use;
 
-    if (s->account == NULL || !is_used_up(s, &use))
-        return NULL;
     w->no_budget = (Fault){ .code = CHP_3402,
                             .rule = LIT("recording-budget"),
                             .next = LIT("run it again then, or ask an administrator for more") };
     buf_truncate(&w->words, 0);
-    if (put_use(s, &use, &w->words) == OK)
+    if (put_use(s, use, &w->words) == OK)
         w->no_budget.fact = buf_view(&w->words);
     return &w->no_budget;
+}
+
+const Fault *budget_refusal(Session *s)
+{
+    Use use;
+
+    return s->account != NULL && is_used_up(s, &use) ? refusal(s, &use) : NULL;
 }
 
 static const Fault *too_large(const Session *s)
@@ -248,17 +252,10 @@ static void stop(Session *s, const Fault *fault)
     hold_cancel_target(s);
 }
 
-/* Refusals are written down, too: whoever goes on asking has to go. */
-static bool is_far_behind(const Session *s)
-{
-    Use use;
-
-    return is_used_up(s, &use) && use.bytes >= budget_end(use.limit);
-}
-
 void budget_check(Session *s)
 {
     const Fault *fault;
+    Use use;
 
     if (s->account == NULL || s->phase != SESSION_OPEN)
         return;
@@ -266,10 +263,13 @@ void budget_check(Session *s)
         s->bytes_answered = s->bytes;
     s->answered = false;
     fault = too_large(s);
-    if (fault == NULL)
-        fault = budget_refusal(s);
-    if (is_far_behind(s))
-        session_farewell(s, budget_refusal(s));
+    const bool used_up = is_used_up(s, &use);
+    /* Refusals are written down, too: whoever goes on asking has to go. */
+    const bool far_behind = used_up && use.bytes >= budget_end(use.limit);
+    if (used_up && (fault == NULL || far_behind))
+        fault = refusal(s, &use);
+    if (far_behind)
+        session_farewell(s, fault);
     else if (fault != NULL)
         stop(s, fault);
     /* Used up here: other workers should know. */

@@ -31,7 +31,7 @@ enum {
 /* --- the turn ------------------------------------------------------------------------------------
  */
 
-/* A few at a time: while many are judged, the targets of all the others have nothing to do. */
+/* First come, first served, and not all of a crowd at once: what is judged leaves with its turn. */
 static Session *take_ready(Worker *w)
 {
     Session *list = NULL, **end = &list;

@@ -24,11 +24,20 @@ import stack  # noqa: E402
 
 PGBENCH = stack.PG_BIN / "pgbench"
 MODES = [("simple", 16), ("prepared", 16), ("prepared", 1)]
+PASSWORD = "correct-horse-1"
+# An agent: a token has as many rounds of PBKDF2 as PgBouncer's passwords, a person's password many more, and pgbench
+# does those within its own time.
+ROLE = """  - name: bench
+    members: ["agent:bench"]
+    allow: [{resources: [ehr], actions: [read]}]
+    masking: analyst
+    predicates: equality
+"""
 
 
-def pgbouncer(folder, pg, password):
+def pgbouncer(folder, pg):
     port = stack.free_port()
-    (folder / "users.txt").write_text(f'"dana" "{password}"\n')
+    (folder / "users.txt").write_text(f'"dana" "{PASSWORD}"\n')
     ini = folder / "pgbouncer.ini"
     ini.write_text(f"""[databases]
 ehr = host=127.0.0.1 port={pg.port} dbname=ehr user=gate_ehr password={stack.GATE_PASSWORD}
@@ -123,21 +132,22 @@ def main():
                        stderr=subprocess.DEVNULL)
         pg.sql("GRANT ALL ON ALL TABLES IN SCHEMA public TO gate_ehr")
         settings = {"workers": options.workers} if options.workers else {}
-        gate = stack.Gateway(folder / "gate", pg.port, **settings).start()
+        gate = stack.Gateway(folder / "gate", pg.port, extra_roles=ROLE, **settings).start()
         ends.callback(gate.stop)
-        passwords, _ = gate.add_people()
-        password = passwords["dana"]
+        gate.cli("user", "add", "dana", input=PASSWORD + "\n")
+        token = gate.cli("agent", "add", "bench", "--owner", "dana", "--purpose", "operations", "--expires",
+                         "2031-01-31").stdout.strip().split()[-1]
         side = folder / "peers"
         side.mkdir()
-        bouncer, bouncer_port = pgbouncer(side, pg, password)
+        bouncer, bouncer_port = pgbouncer(side, pg)
         ends.callback(bouncer.terminate)
         proxy, proxy_port = haproxy(side, pg)
         ends.callback(proxy.terminate)
         target = f"gate_ehr:{stack.GATE_PASSWORD}@127.0.0.1"
         peers = {"direct": f"postgresql://{target}:{pg.port}/ehr",
-                 "pgbouncer": f"postgresql://dana:{password}@127.0.0.1:{bouncer_port}/ehr",
+                 "pgbouncer": f"postgresql://dana:{PASSWORD}@127.0.0.1:{bouncer_port}/ehr",
                  "haproxy": f"postgresql://{target}:{proxy_port}/ehr",
-                 "chaperone": gate.url("dana", password)}
+                 "chaperone": gate.url("bench", token)}
         load = os.getloadavg()
         started = time.time()
         rows = table(measure(peers, options.seconds, options.rounds))

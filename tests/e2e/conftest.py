@@ -1,5 +1,6 @@
 import pathlib
 import sys
+import threading
 
 import pytest
 
@@ -13,6 +14,24 @@ import wire  # noqa: E402
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "core: runs under the sanitizers too")
+
+
+def at_once(count, one):
+    """Runs one() in `count` threads. What it returned, and what it raised."""
+    done, failed = [], []
+
+    def run():
+        try:
+            done.append(one())
+        except Exception as e:
+            failed.append(repr(e))
+
+    threads = [threading.Thread(target=run) for _ in range(count)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join(60)
+    return done, failed
 
 
 class Site:

@@ -4,11 +4,10 @@ import subprocess
 import time
 
 import psycopg
+import psycopg2
 import pytest
 import stack
 import wire
-
-psycopg2 = pytest.importorskip("psycopg2")
 
 ODD = ("(VALUES (1, E'a\\tb\\\\c\\nd\\re'), (2, NULL), (3, ''), (4, E'\\\\.'), (5, 'q\"q,''x|;'), (6, '\\N'), (7, 'NULL'), "
        "(8, E'\\b\\f\\v\\x01\\x7f'), (9, 'ünï'), (10, ' x ')) AS v(n, \"t\"\"x\")")

@@ -4,11 +4,10 @@ import struct
 import time
 
 import psycopg
+import psycopg2
 import pytest
 import stack
 import wire
-
-psycopg2 = pytest.importorskip("psycopg2")
 
 MASK = "▒▒▒▒▒"
 ROWS = [(1, "Ada"), (2, None), (3, ""), (4, "a\tb\\c\nd"), (5, 'q"q'), (6, "\\N")]

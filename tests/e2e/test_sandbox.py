@@ -4,7 +4,6 @@ import json
 import os
 import pathlib
 import re
-import shutil
 import signal
 import stat
 import subprocess
@@ -85,7 +84,6 @@ def stack_wire(site, user, password):
     return conftest.wire.Client(site.gate.port, user, password)
 
 
-@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not here")
 @pytest.mark.skipif(SANITIZED, reason="a sanitizer's own calls are many")
 @pytest.mark.parametrize("tls", [False, True])
 def test_no_call_outside_the_table(tls):
@@ -242,7 +240,6 @@ NO_LANDLOCK = ["strace", "-f", "-D", "-qq", "-o", "/dev/null", "-e", "trace=land
 NO_SECCOMP = ["strace", "-f", "-D", "-qq", "-o", "/dev/null", "-e", "trace=seccomp", "-e", "inject=seccomp:error=EINVAL"]
 
 
-@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not here")
 @pytest.mark.parametrize("prefix, missing", [(NO_LANDLOCK, "NO Landlock"), (NO_SECCOMP, "NO seccomp")])
 def test_a_kernel_that_has_less(prefix, missing):
     """`auto` starts and says it; `required` does not start."""

@@ -166,21 +166,13 @@ def test_other_keys(authority, kind, digest):
 
 
 def test_one_hundred_handshakes_at_once(tls_site):
-    done, failed = [], []
-
     def one():
-        try:
-            c = TlsClient(secured(tls_site), "ai-triage", tls_site.tokens["ai-triage"])
-            done.append(wire.rows(c.query("SELECT 1")))
-            c.close()
-        except Exception as e:
-            failed.append(repr(e))
+        c = TlsClient(secured(tls_site), "ai-triage", tls_site.tokens["ai-triage"])
+        rows = wire.rows(c.query("SELECT 1"))
+        c.close()
+        return rows
 
-    threads = [threading.Thread(target=one) for _ in range(100)]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join(60)
+    done, failed = conftest.at_once(100, one)
     assert not failed and done == [[[b"1"]]] * 100, failed
 
 

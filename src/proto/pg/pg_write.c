@@ -162,24 +162,24 @@ Err pg_text_row(Buf *out, const Bytes *values, size_t count)
     return OK;
 }
 
-Err pg_complete(Buf *out, Bytes tag)
+static Err message_of_string(Buf *out, uint8_t tag, Bytes text)
 {
     size_t mark;
 
-    TRY(pg_open(out, 'C', &mark));
-    TRY(pg_string(out, tag));
+    TRY(pg_open(out, tag, &mark));
+    TRY(pg_string(out, text));
     pg_close(out, mark);
     return OK;
 }
 
+Err pg_complete(Buf *out, Bytes tag)
+{
+    return message_of_string(out, 'C', tag);
+}
+
 Err pg_query(Buf *out, Bytes text)
 {
-    size_t mark;
-
-    TRY(pg_open(out, 'Q', &mark));
-    TRY(pg_string(out, text));
-    pg_close(out, mark);
-    return OK;
+    return message_of_string(out, 'Q', text);
 }
 
 Err pg_parse(Buf *out, Bytes name, Bytes text)
