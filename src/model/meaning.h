@@ -154,8 +154,7 @@ typedef struct Meaning {
     size_t use_count;
     const ValueUse *values;
     size_t value_count;
-    bool depends_on_literals; /* the verdict may differ for other literals: no literal-stripped
-                                 cache */
+    bool depends_on_literals; /* one decided something here besides `values`: ORDER BY 1 … */
 } Meaning;
 
 bool statement_resets_all(const Statement *s); /* RESET ALL, DISCARD ALL */

@@ -7,6 +7,7 @@
 
 #include "lang/sql/sql_bounds.h"
 #include "lang/sql/sql_look.h"
+#include "lang/sql/sql_shape.h"
 #include "model/limits.h"
 
 #include <stdlib.h>
@@ -24,7 +25,7 @@ typedef struct ParseJob {
     Err err;
 } ParseJob;
 
-Err worker_look(const LangContext *ctx, Bytes text, Arena *arena, const Meaning **ret)
+static Err look(const LangContext *ctx, Bytes text, Arena *arena, const Meaning **ret)
 {
     const SqlContext sql = { ctx->schema, ctx->search_path, ctx->search_path_count };
 
@@ -32,12 +33,18 @@ Err worker_look(const LangContext *ctx, Bytes text, Arena *arena, const Meaning 
 }
 
 /* What is out of bounds is refused by sql_look() without parsing: no reason to move it. */
-bool parse_is_heavy(Bytes text)
+static bool is_heavy(Bytes text)
 {
     SqlBounds bounds;
 
     return text.len > 64 && sql_bounds(text, &bounds) == OK && !bounds.on_loop;
 }
+
+const Lang PARSE_SQL = { .look = look,
+                         .heavy = is_heavy,
+                         .shape = sql_shape,
+                         .speaks = sql_shape_speaks,
+                         .remake = sql_shape_remake };
 
 static void run_job(uv_work_t *work)
 {
@@ -46,7 +53,7 @@ static void run_job(uv_work_t *work)
 
     search_path_names(&job->path, names);
     const LangContext context = { job->view->knowledge->schema, names, job->path.count };
-    job->err = look_make(worker_look, &context, buf_view(&job->text), &job->judged);
+    job->err = look_make(&PARSE_SQL, &context, buf_view(&job->text), &job->judged);
 }
 
 static void give(Session *s, ParseJob *job)

@@ -33,7 +33,6 @@ struct Target {
     bool failed;
     CatalogueRows rows;
     Buf fingerprint, last_fingerprint;
-    uint64_t generation;
     Knowledge *knowledge;
     ProfileView *views;
 };

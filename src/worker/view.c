@@ -97,7 +97,7 @@ Err target_take_knowledge(Target *t)
     k->refs = 1;
     arena_init(&k->arena, CATALOGUE_ARENA);
     const Err err =
-        catalogue_build(&t->rows, ++t->generation, &k->arena, &k->schema, &k->default_path);
+        catalogue_build(&t->rows, ++t->worker->schemas, &k->arena, &k->schema, &k->default_path);
     if (err != OK) {
         knowledge_drop(k);
         return err;

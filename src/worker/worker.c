@@ -267,8 +267,7 @@ static Err start(Worker *w)
     w->hash_key = siphash_key(random);
     buf_init(&w->payload, PAYLOAD_MAX);
     buf_init(&w->words, WORDS_MAX);
-    look_init(&w->looks, worker_look, w->hash_key);
-    w->looks.heavy = parse_is_heavy;
+    look_init(&w->looks, &PARSE_SQL, w->hash_key);
     TRY(parse_begin(w));
     TRY(recorder_init(&w->recorder, &w->loop, &w->writer, on_synced, w));
     TRY(targets_begin(w));

@@ -146,6 +146,7 @@ typedef struct Worker {
     TlsContext *tls;  /* towards clients; NULL: none */
     Buf public_files; /* until the start is over */
     Target *targets;  /* one for each resource */
+    uint64_t schemas; /* made so far, of all targets: no two have one generation */
     Account *accounts;
     uint64_t reported_ms;
     DiskLevel disk;
@@ -197,11 +198,10 @@ Err ports_write_record(Session *s, SegmentRecord *record) MUST_CHECK;
 Err ports_write_rest(Session *s) MUST_CHECK; /* receipts that no output came with */
 
 /* parse.c: heavy texts, on libuv's threads */
-bool parse_is_heavy(Bytes text);
+extern const Lang PARSE_SQL;
 Err parse_begin(Worker *w) MUST_CHECK; /* starts the threads, before the sandbox closes */
 void parse_start(Session *s);          /* for s->ruler.parse_text */
 void parse_forget(Session *s);         /* it ends, or waited long enough */
-Err worker_look(const LangContext *ctx, Bytes text, Arena *arena, const Meaning **ret) MUST_CHECK;
 
 /* hold.c */
 Err hold_ask(Session *s, const Command *command, const GateRuling *ruling) MUST_CHECK;

@@ -1,6 +1,6 @@
-/* What a query costs a worker in its own code: sixteen sessions, pgbench's messages of -M prepared,
- * everything on (meaning, policy, masks, record), without sockets and without a disk. Run it under
- * callgrind to see where it goes. */
+/* What a query costs a worker in its own code: sixteen sessions, pgbench's messages of -M prepared
+ * and -M simple, everything on (meaning, policy, masks, record), without sockets and without a
+ * disk. Run it under callgrind to see where it goes. */
 #include "base/text.h"
 #include "proto/pg/pg_write.h"
 #include "worker/target.h"
@@ -84,7 +84,7 @@ static void make_worker(void)
     worker.now = (Clock){ .unix_ns = 1, .mono_ns = 1 };
     worker.policy_hash_hex = LIT("00");
     buf_init(&worker.payload, 32 << 20);
-    look_init(&worker.looks, worker_look, siphash_key(WRITER));
+    look_init(&worker.looks, &PARSE_SQL, siphash_key(WRITER));
     segment_writer_init(&worker.recorder.writer, WRITER);
     buf_init(&worker.recorder.batch, 128 << 20);
     worker.recorder.fd = open("/dev/null", O_WRONLY);
@@ -168,9 +168,22 @@ static void run_prepared(Buf *out)
     put(out, 'S', (Bytes){ 0 });
 }
 
-static void answer_run(Buf *out)
+/* Another row each time, as pgbench asks: no text comes twice. */
+static void run_simple(Buf *out)
 {
-    put(out, '2', (Bytes){ 0 });
+    static unsigned account = 1000000;
+    CLEANUP(buf_done) Buf body = { 0 };
+
+    buf_init(&body, 1024);
+    must(text_format(&body, "SELECT abalance FROM pgbench_accounts WHERE aid = %u;", account++) ==
+             OK,
+         "text");
+    must(buf_byte(&body, 0) == OK, "text");
+    put(out, 'Q', buf_view(&body));
+}
+
+static void answer_simple(Buf *out)
+{
     put(out, 'T',
         LIT("\0\1"
             "abalance\0\0\0\x40\x10\0\3\0\0\0\x17\0\4\xff\xff\xff\xff\0\0"));
@@ -179,6 +192,12 @@ static void answer_run(Buf *out)
             "0"));
     put(out, 'C', LIT("SELECT 1\0"));
     put(out, 'Z', LIT("I"));
+}
+
+static void answer_prepared(Buf *out)
+{
+    put(out, '2', (Bytes){ 0 });
+    answer_simple(out);
 }
 
 static void answer_parse(Buf *out)
@@ -225,24 +244,35 @@ static double seconds(void)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+static void measure(const char *mode, void (*ask)(Buf *), void (*answer)(Buf *), int turns)
+{
+    double best = 1;
+
+    for (int i = 0; i < WARM / SESSIONS && turns == TURNS / SESSIONS; i++)
+        all(ask, answer);
+    for (int n = 0; n < 5; n++) {
+        const double start = seconds();
+        for (int i = 0; i < turns; i++)
+            all(ask, answer);
+        const double took = (seconds() - start) / turns / SESSIONS;
+        best = took < best ? took : best;
+    }
+    printf("%s: %.2f us of the worker's own code for a query\n", mode, best * 1e6);
+}
+
+/* bench_turn [TURNS [prepared|simple]] */
 int main(int argc, char **argv)
 {
     const int turns = argc > 1 ? atoi(argv[1]) : TURNS / SESSIONS;
-    double best = 1;
+    const char *mode = argc > 2 ? argv[2] : "";
 
     make_worker();
     for (size_t i = 0; i < SESSIONS; i++)
         make_session(&sessions[i], (uint8_t)(i + 1));
     all(parse, answer_parse);
-    for (int i = 0; i < WARM / SESSIONS && argc == 1; i++)
-        all(run_prepared, answer_run);
-    for (int n = 0; n < (argc == 1 ? 5 : 1); n++) {
-        const double start = seconds();
-        for (int i = 0; i < turns; i++)
-            all(run_prepared, answer_run);
-        const double took = (seconds() - start) / turns / SESSIONS;
-        best = took < best ? took : best;
-    }
-    printf("prepared: %.2f us of the worker's own code for a query\n", best * 1e6);
+    if (strcmp(mode, "simple") != 0)
+        measure("prepared", run_prepared, answer_prepared, turns);
+    if (strcmp(mode, "prepared") != 0)
+        measure("simple", run_simple, answer_simple, turns);
     return 0;
 }

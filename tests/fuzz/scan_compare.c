@@ -50,3 +50,32 @@ const char *scan_difference(Bytes text)
     pg_query_free_scan_result(result);
     return difference;
 }
+
+static PgQuery__ScanResult *scan(Bytes text)
+{
+    PgQueryScanResult result = pg_query_scan((const char *)text.ptr);
+    PgQuery__ScanResult *tokens = NULL;
+
+    if (result.error == NULL)
+        tokens =
+            pg_query__scan_result__unpack(NULL, result.pbuf.len, (const uint8_t *)result.pbuf.data);
+    pg_query_free_scan_result(result);
+    return tokens;
+}
+
+bool scan_same_tokens(Bytes a, Bytes b)
+{
+    PgQuery__ScanResult *of_a = scan(a), *of_b = scan(b);
+    bool same = (of_a == NULL) == (of_b == NULL);
+
+    if (of_a != NULL && of_b != NULL) {
+        same = of_a->n_tokens == of_b->n_tokens;
+        for (size_t i = 0; same && i < of_a->n_tokens; i++)
+            same = of_a->tokens[i]->token == of_b->tokens[i]->token;
+    }
+    if (of_a != NULL)
+        pg_query__scan_result__free_unpacked(of_a, NULL);
+    if (of_b != NULL)
+        pg_query__scan_result__free_unpacked(of_b, NULL);
+    return same;
+}

@@ -254,14 +254,6 @@ static Err on_null_test(Look *l, const Task *t, const ProtobufCMessage *m)
                        : expression_push(l, t->env, test->arg);
 }
 
-static Err on_const(Look *l, const Task *t, const ProtobufCMessage *m)
-{
-    (void)t;
-    (void)m;
-    l->depends_on_literals = true;
-    return OK;
-}
-
 static Err on_nothing(Look *l, const Task *t, const ProtobufCMessage *m)
 {
     (void)l;
@@ -348,7 +340,6 @@ static Err equals_values(Look *l, const Task *t, const Col *col, PgQuery__Node *
 
         if (!node_value(l, list[i], &v))
             continue;
-        l->depends_on_literals = l->depends_on_literals || v.parameter == 0;
         for (size_t k = 0; k < col->sources.count; k++) {
             v.column = col->sources.list[k].column;
             if (col->sources.list[k].how == HOW_DIRECT)
@@ -512,7 +503,7 @@ static const struct {
     Handler handler;
 } HANDLERS[] = {
     { &pg_query__column_ref__descriptor, on_column },
-    { &pg_query__a__const__descriptor, on_const },
+    { &pg_query__a__const__descriptor, on_nothing },
     { &pg_query__param_ref__descriptor, on_nothing },
     { &pg_query__a__expr__descriptor, on_operator },
     { &pg_query__func_call__descriptor, on_call },

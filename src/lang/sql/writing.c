@@ -107,7 +107,6 @@ static Err written_value(Look *l, const SchemaRelation *r, const SchemaColumn *c
         TRY(value_add(l, v));
         at = column != NULL ? column->origin : (ColumnRef){ 0 };
     }
-    l->depends_on_literals = l->depends_on_literals || v.parameter == 0;
     return OK;
 }
 

@@ -227,7 +227,10 @@ static void values_are_found(void)
     EXPECT(column_ref_eq(c.m->values[3].column, look_column("patient", "ssn")));
     look_done(&c);
     c = look_at("update patient set (ssn, city) = row('x', $3) where ssn in ('a', $1)");
-    EXPECT(c.m->understood && c.m->value_count == 4 && c.m->depends_on_literals);
+    EXPECT(c.m->understood && c.m->value_count == 4 && !c.m->depends_on_literals);
+    look_done(&c);
+    c = look_at("select ssn, city from patient order by 2");
+    EXPECT(c.m->understood && c.m->depends_on_literals);
     look_done(&c);
 }
 
