@@ -98,18 +98,12 @@ Err buf_u64(Buf *b, uint64_t v)
     return buf_u32(b, (uint32_t)v);
 }
 
-Err buf_room(Buf *b, size_t len, uint8_t **ret_room, size_t *ret_size)
+Err buf_room_slowly(Buf *b, size_t len, uint8_t **ret_room, size_t *ret_size)
 {
     TRY(buf_make_room(b, len));
     *ret_room = b->mem + b->end;
     *ret_size = b->cap - b->end;
     return OK;
-}
-
-void buf_filled(Buf *b, size_t len)
-{
-    assert(len <= b->cap - b->end);
-    b->end += len;
 }
 
 void buf_truncate(Buf *b, size_t len)

@@ -33,8 +33,8 @@ static inline size_t buf_len(const Buf *b);
 
 /* Room for at least `len` more bytes behind the end, for a read() to fill; then
  * say with buf_filled how many came. */
-Err buf_room(Buf *b, size_t len, uint8_t **ret_room, size_t *ret_size) MUST_CHECK;
-void buf_filled(Buf *b, size_t len);
+static inline Err buf_room(Buf *b, size_t len, uint8_t **ret_room, size_t *ret_size) MUST_CHECK;
+static inline void buf_filled(Buf *b, size_t len);
 
 /* Forget what was appended since buf_len() was `len`; used to undo half a message. */
 void buf_truncate(Buf *b, size_t len);
@@ -47,6 +47,7 @@ void buf_release(Buf *b);
 
 /* Slides or grows; buf_append() when there is no room as it is. */
 Err buf_append_slowly(Buf *b, Bytes data) MUST_CHECK;
+Err buf_room_slowly(Buf *b, size_t len, uint8_t **ret_room, size_t *ret_size) MUST_CHECK;
 
 static inline Err buf_append(Buf *b, Bytes data)
 {
@@ -62,6 +63,21 @@ static inline Err buf_append(Buf *b, Bytes data)
 static inline Err buf_byte(Buf *b, uint8_t byte)
 {
     return buf_append(b, (Bytes){ &byte, 1 });
+}
+
+static inline Err buf_room(Buf *b, size_t len, uint8_t **ret_room, size_t *ret_size)
+{
+    if (len == 0 || len > b->cap - b->end)
+        return buf_room_slowly(b, len, ret_room, ret_size);
+    *ret_room = b->mem + b->end;
+    *ret_size = b->cap - b->end;
+    return OK;
+}
+
+static inline void buf_filled(Buf *b, size_t len)
+{
+    assert(len <= b->cap - b->end);
+    b->end += len;
 }
 
 static inline Bytes buf_view(const Buf *b)

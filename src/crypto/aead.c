@@ -1,6 +1,8 @@
 #include "crypto/aead.h"
 
+#include <openssl/core_names.h>
 #include <openssl/evp.h>
+#include <openssl/params.h>
 #include <string.h>
 
 Err aead_init(Aead *a, const uint8_t key[AEAD_KEY])
@@ -49,9 +51,10 @@ Err aead_seal(Aead *a, const AeadMessage *m, uint8_t *ret_text, uint8_t *ret_tag
         return ERR_LIMIT;
     if (EVP_CipherFinal_ex(a->ctx, none, &done) != 1)
         return ERR_LIMIT;
-    if (EVP_CIPHER_CTX_ctrl(a->ctx, EVP_CTRL_AEAD_GET_TAG, AEAD_TAG, ret_tag) != 1)
-        return ERR_LIMIT;
-    return OK;
+    OSSL_PARAM tag[] = { OSSL_PARAM_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, ret_tag, AEAD_TAG),
+                         OSSL_PARAM_END };
+
+    return EVP_CIPHER_CTX_get_params(a->ctx, tag) == 1 ? OK : ERR_LIMIT;
 }
 
 Err aead_open(Aead *a, const AeadMessage *m, const uint8_t *tag, uint8_t *ret_text)
