@@ -343,14 +343,14 @@ void hold_cancel(Worker *w, const Cancel *cancel)
     CLEANUP(buf_done) Buf body = { 0 };
 
     if (cancel->slot != w->slot) {
-        buf_init(&body, 64);
+        buf_init(&body, 64 + PG_CANCEL_KEY_MAX);
         if (pack_cancel(&body, cancel) == OK)
             (void)!channel_tell(w->supervisor, ASK_CANCEL, buf_view(&body), -1);
         return;
     }
     for (Session *s = w->sessions; s != NULL; s = s->next)
         if (s->cancel_pid == cancel->pid && s->phase == SESSION_OPEN &&
-            secret_eq(VIEW(s->cancel_key), cancel->key)) {
+            secret_eq(bytes_upto(VIEW(s->cancel_key), s->cancel_key_bytes), cancel->key)) {
             cancel_session(s);
             return;
         }

@@ -255,8 +255,10 @@ void session_farewell(Session *s, const Fault *fault)
         session_mark(s);
         return;
     }
-    Fault last = *fault;
-    if (pg_fault(&s->gate.wire.to_client, &last, shown) != OK)
+    Buf *out = &s->gate.wire.to_client;
+    const Err err =
+        s->signin.startup.before_3 ? pg_fault_before_3(out, fault) : pg_fault(out, fault, shown);
+    if (err != OK)
         s->client_gone = true;
     s->pg.phase = PG_ENDED;
     session_end(s, message_entry(fault->code)->title);

@@ -80,6 +80,8 @@ static void choose_cancel_key(Session *s)
 
     random_fill(&random, sizeof random);
     random_fill(s->cancel_key, sizeof s->cancel_key);
+    s->cancel_key_bytes =
+        s->signin.startup.minor == PG_MINOR_2 ? PG_CANCEL_KEY_3_2 : PG_CANCEL_KEY_3_0;
     s->cancel_pid = s->worker->slot << SLOT_SHIFT | (random & 0xFFFFFF);
 }
 
@@ -93,7 +95,7 @@ static Err open_road(Session *s)
     TRY(pg_parameter(out, LIT("chaperone.session"), text_of(id_text('s', &s->id).text)));
     TRY(pg_open(out, 'K', &mark));
     TRY(buf_u32(out, s->cancel_pid));
-    TRY(buf_append(out, VIEW(s->cancel_key)));
+    TRY(buf_append(out, bytes_upto(VIEW(s->cancel_key), s->cancel_key_bytes)));
     pg_close(out, mark);
     TRY(pg_ready(out, 'I'));
     ports_connect(s);

@@ -104,7 +104,8 @@ typedef struct Session {
     uint64_t bytes_answered; /* at the end of the last turn in which the target was ready */
     bool answered;           /* it was in this turn */
     uint32_t cancel_pid;
-    uint8_t cancel_key[4];
+    uint8_t cancel_key[PG_CANCEL_KEY_3_2];
+    size_t cancel_key_bytes; /* by the protocol's minor */
     const char *end_reason;
     struct ParseJob *parse_job; /* NULL: none under way */
     uint64_t parse_deadline_ms;

@@ -36,7 +36,12 @@ static void first_packet(Bytes in, Arena *arena)
     static PgStartup s;
     Fault fault = { 0 };
 
-    if (pg_startup_read(in, arena, &s, &fault) != OK || s.kind != PG_FIRST_STARTUP)
+    if (pg_startup_read(in, arena, &s, &fault) != OK)
+        return;
+    stop_if(s.before_3 || (s.minor != PG_MINOR_0 && s.minor != PG_MINOR_2));
+    stop_if(s.cancel_key.len > PG_CANCEL_KEY_MAX);
+    stop_if(s.unknown_option_count > 0 && !s.negotiate);
+    if (s.kind != PG_FIRST_STARTUP)
         return;
     stop_if(s.user.len == 0 || s.database.len == 0 || s.setting_count > PG_SETTINGS_MAX);
     for (size_t i = 0; i < s.setting_count; i++) {

@@ -107,7 +107,7 @@ static const struct {
     { B("\004\322\026\057x"), ERR_MALFORMED, B(""), "", "" }, /* SSLRequest with more inside */
     { B("\004\322\026\060x"), ERR_MALFORMED, B(""), "", "" }, /* GSSENCRequest */
     { B("\004\322\026\056\0\0\0\001abc"), ERR_MALFORMED, B(""), "", "" },
-    { B("\004\322\026\056\0\0\0\001abcde"), ERR_MALFORMED, B(""), "", "" },
+    { B("\004\322\026\056\0\0\0\001"), ERR_MALFORMED, B(""), "", "" },
 };
 
 static void list(const PgSetting *settings, size_t count, Buf *out)
@@ -186,13 +186,23 @@ static void the_first_packet_decides(void)
         { B("\004\322\026\056\0\0\0\001abcd"), B(""), B(""), OK, SIGNIN_CANCEL, SIGNIN_AT_START },
         { B(USER "\0"), B(""), B("R\0\0\0\027\0\0\0\012SCRAM-SHA-256\0\0"), OK, SIGNIN_WAIT,
           SIGNIN_AT_FIRST },
-        /* libpq takes a version below 3.0 here for an attack, so it is the whole number */
-        { B("\0\003\0\002user\0dana\0\0"), B(""),
+        { B("\0\003\0\002user\0dana\0\0"), B(""), B("R\0\0\0\027\0\0\0\012SCRAM-SHA-256\0\0"), OK,
+          SIGNIN_WAIT, SIGNIN_AT_FIRST },
+        /* 3.1 was never spoken. libpq takes a version below 3.0 for an attack: the whole number */
+        { B("\0\003\0\001user\0dana\0\0"), B(""),
           B("v\0\0\0\014\0\003\0\0\0\0\0\0R\0\0\0\027\0\0\0\012SCRAM-SHA-256\0\0"), OK, SIGNIN_WAIT,
           SIGNIN_AT_FIRST },
         { B("\0\003\047\017user\0dana\0_pq_.x\0y\0\0"), B(""),
-          B("v\0\0\0\023\0\003\0\0\0\0\0\001_pq_.x\0R\0\0\0\027\0\0\0\012SCRAM-SHA-256\0\0"), OK,
+          B("v\0\0\0\023\0\003\0\002\0\0\0\001_pq_.x\0R\0\0\0\027\0\0\0\012SCRAM-SHA-256\0\0"), OK,
           SIGNIN_WAIT, SIGNIN_AT_FIRST },
+        { B("\0\003\0\003user\0dana\0\0"), B(""),
+          B("v\0\0\0\014\0\003\0\002\0\0\0\0R\0\0\0\027\0\0\0\012SCRAM-SHA-256\0\0"), OK,
+          SIGNIN_WAIT, SIGNIN_AT_FIRST },
+        /* an unknown option, and nothing else unknown: the minor stays what was asked for */
+        { B(USER "_pq_.x\0y\0_pq_.z\0\0\0"), B(""),
+          B("v\0\0\0\032\0\003\0\0\0\0\0\002_pq_.x\0_pq_.z\0R\0\0\0\027\0\0\0\012SCRAM-SHA-"
+            "256\0\0"),
+          OK, SIGNIN_WAIT, SIGNIN_AT_FIRST },
     };
 
     for (size_t i = 0; i < COUNT_OF(CASES); i++) {
@@ -209,6 +219,62 @@ static void the_first_packet_decides(void)
         EXPECT(order == CASES[i].order && s.phase == CASES[i].phase);
         EXPECT(text_eq(buf_view(&l.wire.to_client), CASES[i].answer));
         leg_done(&l);
+    }
+}
+
+/* A key has 4 to 256 bytes; whose it is, its owner knows. */
+static void cancel_keys_have_the_lengths_of_3_2(void)
+{
+    static const uint8_t CODE[] = "\004\322\026\056\0\0\0\001";
+    static const size_t LENGTHS[] = { 3, 4, 5, 32, 256, 257 };
+
+    for (size_t i = 0; i < COUNT_OF(LENGTHS); i++) {
+        CLEANUP(arena_done) Arena arena = { 0 };
+        CLEANUP(buf_done) Buf packet = { 0 };
+        const bool fits = LENGTHS[i] >= 4 && LENGTHS[i] <= 256;
+        PgStartup s;
+        Fault fault;
+
+        arena_init(&arena, 1 << 16);
+        buf_init(&packet, 1 << 16);
+        EXPECT(buf_append(&packet, VIEW(CODE)) == OK);
+        buf_truncate(&packet, 8);
+        for (size_t k = 0; k < LENGTHS[i]; k++)
+            EXPECT(buf_byte(&packet, (uint8_t)k) == OK);
+        const Err err = pg_startup_read(buf_view(&packet), &arena, &s, &fault);
+        EXPECT(err == (fits ? OK : ERR_MALFORMED));
+        EXPECT(!fits || (s.cancel_pid == 1 && s.cancel_key.len == LENGTHS[i]));
+    }
+}
+
+/* Protocol 2 knows no fields: 'E', the text, NUL. */
+static void what_is_older_or_newer_is_told_so(void)
+{
+    static const struct {
+        Bytes packet;
+        bool before_3;
+        const char *says;
+    } CASES[] = {
+        { B("\0\001\0\0"), true, "protocol 1.0 " },
+        { B("\0\002\0\0dana"), true, "protocol 2.0 " },
+        { B("\0\004\0\001user\0dana\0\0"), false, "protocol 4.1 " },
+        { B("\004\322\026\061"), false, "protocol 1234.5681 " }, /* no request that we know */
+    };
+
+    for (size_t i = 0; i < COUNT_OF(CASES); i++) {
+        CLEANUP(arena_done) Arena arena = { 0 };
+        CLEANUP(buf_done) Buf out = { 0 };
+        PgStartup s;
+        Fault fault = { 0 };
+
+        arena_init(&arena, 1 << 16);
+        buf_init(&out, 4096);
+        EXPECT(pg_startup_read(CASES[i].packet, &arena, &s, &fault) == ERR_REFUSED);
+        EXPECT(fault.code == CHP_5401 && s.before_3 == CASES[i].before_3);
+        EXPECT(text_starts(fault.fact, text_of(CASES[i].says)));
+        EXPECT(pg_fault_before_3(&out, &fault) == OK);
+        EXPECT(text_starts(buf_view(&out), LIT("EFATAL:  ")));
+        EXPECT(text_find(buf_view(&out), V("\0")) == buf_len(&out) - 1);
     }
 }
 
@@ -477,6 +543,8 @@ int main(void)
     TEST(startup_parameters_are_held_to_the_list);
     TEST(too_many_parameters_are_too_many);
     TEST(the_first_packet_decides);
+    TEST(cancel_keys_have_the_lengths_of_3_2);
+    TEST(what_is_older_or_newer_is_told_so);
     TEST(a_third_request_for_encryption_ends_it);
     TEST(whoever_knows_the_password_is_let_in);
     TEST(another_nonce_is_refused);
