@@ -18,6 +18,14 @@ static const Choice TLS_MODES[] = {
     { "verify-ca", 0, true },
     { "verify-full", TLS_VERIFY_FULL, false },
 };
+static const Choice SERVERS[] = {
+    { "any", SERVER_ANY, false },
+    { "read-write", SERVER_READ_WRITE, false },
+    { "read-only", SERVER_READ_ONLY, false },
+    { "primary", SERVER_PRIMARY, false },
+    { "standby", SERVER_STANDBY, false },
+    { "prefer-standby", SERVER_PREFER_STANDBY, false },
+};
 static const Choice NEWER[] = { { "refuse", NEWER_REFUSE, false },
                                 { "allow", NEWER_ALLOW, false } };
 static const Choice EFFECT_NAMES[] = {
@@ -40,6 +48,7 @@ static const Choice EVIDENCE_NAMES[] = { { "none", EVIDENCE_NONE, false },
                                          { "read", EVIDENCE_READ, false } };
 static const Choices TYPE_CHOICES = CHOICES(TYPES);
 static const Choices TLS_CHOICES = CHOICES(TLS_MODES);
+static const Choices SERVER_CHOICES = CHOICES(SERVERS);
 static const Choices NEWER_CHOICES = CHOICES(NEWER);
 static const Choices ACTION_CHOICES = { EFFECT_NAMES, COUNT_OF(EFFECT_NAMES), true };
 static const Choices PREDICATE_CHOICES = CHOICES(PREDICATE_NAMES);
@@ -93,10 +102,20 @@ static const Field RESOURCE_FIELDS[] = {
       .choices = &TYPE_CHOICES,
       .doc = "What kind of system it is." },
     { .key = "address",
-      .type = FIELD_ADDRESS,
+      .type = FIELD_ADDRESSES,
       .required = true,
-      AT(Resource, address),
-      .doc = "Host and port." },
+      AT(Resource, addresses),
+      .doc = "Host and port; up to 8 of them with commas between, servers of one cluster, tried in "
+             "this order. Names are resolved anew for each connection, and every address a name "
+             "gives is tried." },
+    { .key = "target_session_attrs",
+      .type = FIELD_CHOICE,
+      AT(Resource, server),
+      .choices = &SERVER_CHOICES,
+      .standard = "any",
+      .doc = "Which server of several to use, as libpq has it: the first in order that is so. "
+             "`read-write`, `read-only`: does it take writes by default? `primary`, `standby`: is "
+             "it in recovery? `prefer-standby`: a standby, else any." },
     { .key = "database",
       .type = FIELD_TEXT,
       AT(Resource, database),

@@ -1,5 +1,6 @@
 #include "keeper/questions.h"
 
+#include "base/text.h"
 #include "keeper/admin.h"
 #include "keeper/approve.h"
 #include "keeper/segments.h"
@@ -80,6 +81,18 @@ static Err on_session_end(KeeperPeer *p, const ChannelMessage *m, Arena *a)
     TRY(store_session_end(k->store, &session));
     budget_session_gone(k, &end.session);
     return approve_session_gone(k, &end.session);
+}
+
+static Err on_session_server(KeeperPeer *p, const ChannelMessage *m, Arena *a)
+{
+    SessionServer at;
+    StoreSession session;
+
+    TRY(unpack_session_server(m->body, &at));
+    const Err live = keeper_session(p->keeper, &at.session, &p->writer, a, &session);
+    if (live != OK)
+        return live == ERR_MORE ? OK : live; /* it has ended, or never was this worker's */
+    return store_session_server(p->keeper->store, &at.session, utf8_upto(at.endpoint, 64));
 }
 
 static Err on_session_alive(KeeperPeer *p, const ChannelMessage *m, Arena *a)
@@ -178,6 +191,7 @@ static const struct {
     { ASK_SIGNIN_BEGIN, on_signin_begin },
     { ASK_SIGNIN_PROVE, on_signin_prove },
     { ASK_SESSION_END, on_session_end },
+    { ASK_SESSION_SERVER, on_session_server },
     { ASK_SESSION_ALIVE, on_session_alive },
     { ASK_RECORDED, on_recorded },
     { ASK_UPSTREAM_PROVE, on_upstream_prove },

@@ -11,6 +11,7 @@ enum { CANCEL_MS = 10000, CANCEL_BYTES_MAX = 512 };
 
 typedef struct Cancelling {
     const Target *target;
+    uint32_t address;
     int fd, handles; /* handles that are not closed yet */
     Tls *tls;
     Buf packet;
@@ -59,8 +60,9 @@ static void step(Cancelling *c)
 {
     const char *why;
     size_t sent;
-    const Err err =
-        target_is_secured(c->target) ? target_secure(c->target, c->fd, &c->tls, &why) : OK;
+    const Err err = target_is_secured(c->target)
+                        ? target_secure(c->target, c->address, c->fd, &c->tls, &why)
+                        : OK;
 
     if (err == ERR_MORE) {
         (void)uv_poll_start(&c->poll, leg_handshake_events(c->tls), on_ready);
@@ -93,7 +95,7 @@ void cancel_upstream(const Session *s, int fd)
         close(fd);
         return;
     }
-    *c = (Cancelling){ .target = s->target, .fd = fd, .handles = 2 };
+    *c = (Cancelling){ .target = s->target, .address = s->route.address, .fd = fd, .handles = 2 };
     if (begin(s, c) == OK) {
         step(c);
         return;

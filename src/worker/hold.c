@@ -318,9 +318,10 @@ static void on_cancel_dialed(void *ctx, const ChannelMessage *m)
 void hold_cancel_target(Session *s)
 {
     CLEANUP(buf_done) Buf body = { 0 };
-    const DialAsk dial = { .resource = target_index(s->target) };
+    const DialAsk dial = { .resource = target_index(s->target),
+                           .only = text_of(s->route.endpoint) };
 
-    buf_init(&body, 64);
+    buf_init(&body, 256);
     if (s->phase == SESSION_OPEN && pack_dial(&body, &dial) == OK)
         (void)!channel_ask(s->worker->supervisor, ASK_DIAL, buf_view(&body), on_cancel_dialed, s);
 }

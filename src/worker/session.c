@@ -196,6 +196,16 @@ void session_attach_server(Session *s, int fd)
         s->server_gone = true;
 }
 
+void session_detach_server(Session *s)
+{
+    tls_free(s->server_tls);
+    s->server_tls = NULL;
+    poll_end(&s->server_poll, &s->server_fd);
+    s->server_gone = false;
+    buf_release(&s->gate.wire.from_server);
+    buf_release(&s->gate.wire.to_server);
+}
+
 /* --- sending -------------------------------------------------------------------------------- */
 
 /* Every byte towards the client is in the record before it is here: gate.written says so. */
@@ -274,6 +284,7 @@ static void write_end(Session *s)
     const SessionEndNote note = {
         .reason = text_of(s->end_reason),
         .statements = s->statements,
+        .server = text_of(s->route.endpoint),
         .target_tls_version = text_of(tls != NULL ? tls_version(tls) : NULL),
         .target_tls_cipher = text_of(tls != NULL ? tls_cipher(tls) : NULL),
     };
@@ -329,6 +340,7 @@ void session_free(Session *s)
     pg_done(&s->pg);
     ruler_done(&s->ruler);
     pg_upstream_done(&s->upstream);
+    route_done(&s->route);
     done_signed_in(s);
     Wire *wire = &s->gate.wire;
     buf_done(&wire->from_client);
@@ -400,9 +412,11 @@ void session_step(Session *s)
     take_pending(s);
     switch (s->phase) {
     case SESSION_SIGNIN:
+        signin_step(s);
+        break;
     case SESSION_SECURING:
     case SESSION_UPSTREAM:
-        signin_step(s);
+        connect_step(s);
         break;
     case SESSION_SHAKING:
         secure_step(s);

@@ -178,9 +178,46 @@ static Err on_key(PgUpstream *u, Bytes body)
     return arena_copy(u->arena, r.rest, &u->key);
 }
 
+static Err ask_backend(PgUpstream *u, Wire *wire)
+{
+    u->phase = UPSTREAM_AT_BACKEND;
+    return pg_query(&wire->to_server, text_of(PG_BACKEND_QUERY));
+}
+
+/* The answer to PG_BACKEND_QUERY: T, one D, C, Z. */
+static Err on_backend(PgUpstream *u, const PgFrame *frame, PgUpstreamOrder *ret_order)
+{
+    switch (frame->tag) {
+    case 'T':
+    case 'C':
+    case 'N':
+        return OK;
+    case 'S':
+        return on_parameter(u, frame);
+    case 'E':
+        return on_error(u, frame->body);
+    case 'D':
+        if (u->described)
+            return ERR_MALFORMED;
+        u->described = true;
+        return pg_backend_read(frame->body, u->arena, &u->backend);
+    case 'Z':
+        if (!u->described)
+            return ERR_MALFORMED;
+        u->phase = UPSTREAM_DONE;
+        *ret_order = UPSTREAM_READY;
+        return OK;
+    default:
+        return ERR_MALFORMED;
+    }
+}
+
 static Err on_frame(PgUpstream *u, Wire *wire, const PgFrame *frame, PgUpstreamOrder *ret_order)
 {
     const bool signed_in = u->phase == UPSTREAM_AT_READY;
+
+    if (u->phase == UPSTREAM_AT_BACKEND)
+        return on_backend(u, frame, ret_order);
 
     switch (frame->tag) {
     case 'R':
@@ -194,11 +231,7 @@ static Err on_frame(PgUpstream *u, Wire *wire, const PgFrame *frame, PgUpstreamO
     case 'K':
         return signed_in ? on_key(u, frame->body) : ERR_MALFORMED;
     case 'Z':
-        if (!signed_in)
-            return ERR_MALFORMED;
-        u->phase = UPSTREAM_DONE;
-        *ret_order = UPSTREAM_READY;
-        return OK;
+        return signed_in ? ask_backend(u, wire) : ERR_MALFORMED;
     default:
         return ERR_MALFORMED;
     }

@@ -1,5 +1,5 @@
 /* The gateway's way into the target: startup packet, SCRAM-SHA-256 with the keeper's proof, and
- * what the server tells about itself up to its first ReadyForQuery.
+ * what the server tells about itself up to its first ReadyForQuery; then what it is (pg_backend.h).
  *
  * Only SCRAM is answered: a server that asks for a password in clear or for MD5 gets none. Over TLS
  * the proof is bound to the server's certificate whenever the server offers it; when it does not,
@@ -8,6 +8,7 @@
 #define PROTO_PG_PG_UPSTREAM_H
 
 #include "crypto/hash.h"
+#include "proto/pg/pg_backend.h"
 #include "proto/pg/pg_startup.h"
 #include "proto/proto.h"
 
@@ -24,6 +25,7 @@ typedef enum PgUpstreamPhase {
     UPSTREAM_AT_FINAL,
     UPSTREAM_AT_OK,
     UPSTREAM_AT_READY,
+    UPSTREAM_AT_BACKEND, /* signed in; what server it is was asked */
     UPSTREAM_DONE,
 } PgUpstreamPhase;
 
@@ -39,6 +41,8 @@ typedef struct PgUpstream {
     Buf parameters; /* ParameterStatus messages, to be shown to the client */
     Bytes version;  /* server_version */
     Bytes refused;  /* SQLSTATE of its refusal */
+    PgBackend backend;
+    bool described; /* `backend` was told */
 } PgUpstream;
 
 typedef struct PgUpstreamStart {

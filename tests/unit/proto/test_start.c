@@ -419,6 +419,9 @@ static Err upstream(Bytes extra, Buf *ret_sent)
     if (err == OK)
         EXPECT(u.pid == 5 && text_eq(u.version, LIT("15.18")) && has(&u.parameters, LIT("15.18")));
     if (err == OK)
+        EXPECT(u.backend.pid == 5 && u.backend.in_recovery && u.backend.read_only &&
+               text_eq(u.backend.cluster, LIT("77/9")));
+    if (err == OK)
         EXPECT(pg_upstream_cancel(&u, ret_sent) == OK);
     pg_upstream_done(&u);
     leg_done(&l);
@@ -431,6 +434,11 @@ static Err upstream(Bytes extra, Buf *ret_sent)
 #define VERSION "S\0\0\0\031server_version\00015.18\0"
 #define KEY     "K\0\0\0\014\0\0\0\005abcd"
 #define READY   "Z\0\0\0\005I"
+#define NAMES   "T\0\0\0\006\0\0"
+#define DONE    "C\0\0\0\015SELECT 1\0"
+/* pid 5, a standby, read-only, system 77, database 9 */
+#define BACKEND "D\0\0\0\041\0\005\0\0\0\0015\0\0\0\001t\0\0\0\002on\0\0\0\00277\0\0\0\0019"
+#define SIGNED  FINAL AUTH_OK VERSION KEY READY
 
 static void only_the_real_target_is_believed(void)
 {
@@ -438,7 +446,14 @@ static void only_the_real_target_is_believed(void)
         Bytes said;
         Err err;
     } CASES[] = {
-        { B(FINAL AUTH_OK VERSION KEY READY), OK },
+        { B(SIGNED NAMES BACKEND DONE READY), OK },
+        { B(SIGNED), ERR_MORE }, /* who are you? */
+        { B(SIGNED READY), ERR_MALFORMED },
+        { B(SIGNED NAMES DONE READY), ERR_MALFORMED },
+        { B(SIGNED NAMES BACKEND BACKEND DONE READY), ERR_MALFORMED },
+        { B(SIGNED "R\0\0\0\010\0\0\0\0"), ERR_MALFORMED },
+        { B(SIGNED "E\0\0\0\014C42501\0\0"), ERR_REFUSED },
+        { B(SIGNED "S\0\0\0\044standard_conforming_strings\0off\0"), ERR_REFUSED },
         { B(WRONG AUTH_OK VERSION KEY READY), ERR_REFUSED },
         { B(AUTH_OK VERSION KEY READY), ERR_REFUSED }, /* let in without a proof */
         { B(FINAL VERSION), ERR_MALFORMED },
@@ -464,6 +479,33 @@ static void only_the_real_target_is_believed(void)
         EXPECT(err == CASES[i].err);
         EXPECT(err != OK ||
                text_eq(buf_view(&cancel), V("\0\0\0\020\004\322\026\056\0\0\0\005abcd")));
+    }
+}
+
+static void what_a_server_says_of_itself_is_read_whole(void)
+{
+    static const struct {
+        Bytes row;
+        Err err;
+    } CASES[] = {
+        { B("\0\005\0\0\0\0015\0\0\0\001f\0\0\0\003off\0\0\0\00277\0\0\0\0019"), OK },
+        { B("\0\005\0\0\0\0015\0\0\0\001f\0\0\0\003off\0\0\0\00277\0\0\0\0019\0"), ERR_MALFORMED },
+        { B("\0\004\0\0\0\0015\0\0\0\001f\0\0\0\003off\0\0\0\00277"), ERR_MALFORMED },
+        { B("\0\005\0\0\0\0015\0\0\0\001f\0\0\0\003off\0\0\0\00277\377\377\377\377"),
+          ERR_MALFORMED },
+        { B("\0\005\0\0\0\001x\0\0\0\001f\0\0\0\003off\0\0\0\00277\0\0\0\0019"), ERR_MALFORMED },
+        { B("\0\005\0\0\0\0015\0\0\0\001?\0\0\0\003off\0\0\0\00277\0\0\0\0019"), ERR_MALFORMED },
+        { B("\0\005\0\0\0\0015\0\0\0\001f\0\0\0\003yes\0\0\0\00277\0\0\0\0019"), ERR_MALFORMED },
+        { B(""), ERR_MALFORMED },
+    };
+
+    for (size_t i = 0; i < COUNT_OF(CASES); i++) {
+        CLEANUP(arena_done) Arena arena = { 0 };
+        PgBackend b;
+
+        arena_init(&arena, 1 << 16);
+        EXPECT(pg_backend_read(CASES[i].row, &arena, &b) == CASES[i].err);
+        EXPECT(CASES[i].err != OK || (!b.in_recovery && !b.read_only && b.pid == 5));
     }
 }
 
@@ -549,6 +591,7 @@ int main(void)
     TEST(whoever_knows_the_password_is_let_in);
     TEST(another_nonce_is_refused);
     TEST(only_the_real_target_is_believed);
+    TEST(what_a_server_says_of_itself_is_read_whole);
     TEST(errors_lose_what_may_be_data);
     TEST(a_fault_is_one_whole_message);
     return 0;
