@@ -28,6 +28,7 @@ static const Choice SERVERS[] = {
 };
 static const Choice NEWER[] = { { "refuse", NEWER_REFUSE, false },
                                 { "allow", NEWER_ALLOW, false } };
+static const Choice MD5_USES[] = { { "refuse", MD5_REFUSE, false }, { "allow", MD5_ALLOW, false } };
 static const Choice EFFECT_NAMES[] = {
 #define EFFECT_CHOICE(name, bit, text) { text, 1u << bit, false },
     EFFECTS(EFFECT_CHOICE)
@@ -49,6 +50,7 @@ static const Choice EVIDENCE_NAMES[] = { { "none", EVIDENCE_NONE, false },
 static const Choices TYPE_CHOICES = CHOICES(TYPES);
 static const Choices TLS_CHOICES = CHOICES(TLS_MODES);
 static const Choices SERVER_CHOICES = CHOICES(SERVERS);
+static const Choices MD5_CHOICES = CHOICES(MD5_USES);
 static const Choices NEWER_CHOICES = CHOICES(NEWER);
 static const Choices ACTION_CHOICES = { EFFECT_NAMES, COUNT_OF(EFFECT_NAMES), true };
 static const Choices PREDICATE_CHOICES = CHOICES(PREDICATE_NAMES);
@@ -67,6 +69,15 @@ static const Field CREDENTIAL_FIELDS[] = {
       AT(Credentials, password),
       .form = FORM_SECRET,
       .doc = "Where its password is." },
+    { .key = "md5",
+      .type = FIELD_CHOICE,
+      AT(Credentials, md5),
+      .choices = &MD5_CHOICES,
+      .standard = "refuse",
+      .doc =
+          "May the target ask for MD5 in place of SCRAM? It is weak: whoever stands for the target "
+          "gets something to guess the password from, and proves nothing itself. Better: set "
+          "`password_encryption = scram-sha-256` there and the password anew." },
 };
 static const Record CREDENTIALS = RECORD(CREDENTIAL_FIELDS, Credentials, "resources[].credentials",
                                          "How the gateway signs in; callers never see it.");

@@ -125,6 +125,12 @@ static Err on_upstream_prove(KeeperPeer *p, const ChannelMessage *m, Arena *a)
     return upstream_prove(p, m->id, m->body);
 }
 
+static Err on_upstream_md5(KeeperPeer *p, const ChannelMessage *m, Arena *a)
+{
+    (void)a;
+    return upstream_md5(p, m);
+}
+
 static Err on_tls_sign(KeeperPeer *p, const ChannelMessage *m, Arena *a)
 {
     (void)a;
@@ -195,6 +201,7 @@ static const struct {
     { ASK_SESSION_ALIVE, on_session_alive },
     { ASK_RECORDED, on_recorded },
     { ASK_UPSTREAM_PROVE, on_upstream_prove },
+    { ASK_UPSTREAM_MD5, on_upstream_md5 },
     { ASK_TLS_SIGN, on_tls_sign },
     { ASK_PSEUDONYM_KEY, on_pseudonym_key },
     { ASK_HOLD, on_hold },

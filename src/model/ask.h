@@ -62,6 +62,8 @@ typedef enum Party {
     /* console → keeper: one call on the admin socket; the client's descriptor is attached. */   \
     /* worker → keeper: which of the target's servers a session is on. */                        \
     X(SESSION_SERVER, 37, WORKER, KEEPER, false)                                                   \
+    /* worker → keeper: the answer to a target that asks for MD5. */                             \
+    X(UPSTREAM_MD5, 38, WORKER, KEEPER, true)                                                      \
     X(ADMIN, 40, CONSOLE, KEEPER, false)                                                           \
     X(ADMIN_PART, 41, KEEPER, CONSOLE, false)                                                      \
     X(ADMIN_DONE, 42, KEEPER, CONSOLE, false)
@@ -190,6 +192,11 @@ typedef enum DiskLevel {
     F(U8, ok)                                                                                      \
     F(BYTES, client_final)                                                                         \
     F(KEY, server_signature) /* what the server must show */
+#define UPSTREAM_MD5_FIELDS(F)                                                                     \
+    F(ID, session)                                                                                 \
+    F(U32, resource)                                                                               \
+    F(BYTES, salt)
+#define UPSTREAM_MD5_ANSWER_FIELDS(F) F(BYTES, text) /* "md5…"; empty: no */
 #define TLS_SIGN_FIELDS(F)                                                                         \
     F(U8, scheme) /* TlsScheme */                                                                  \
     F(BYTES, data)
@@ -298,6 +305,8 @@ typedef enum HoldState {
     X(Disk, disk, DISK_FIELDS)                                                                     \
     X(UpstreamProve, upstream_prove, UPSTREAM_PROVE_FIELDS)                                        \
     X(UpstreamProveAnswer, upstream_prove_answer, UPSTREAM_PROVE_ANSWER_FIELDS)                    \
+    X(UpstreamMd5, upstream_md5, UPSTREAM_MD5_FIELDS)                                              \
+    X(UpstreamMd5Answer, upstream_md5_answer, UPSTREAM_MD5_ANSWER_FIELDS)                          \
     X(TlsSign, tls_sign, TLS_SIGN_FIELDS)                                                          \
     X(TlsSignAnswer, tls_sign_answer, TLS_SIGN_ANSWER_FIELDS)                                      \
     X(PseudonymKey, pseudonym_key, PSEUDONYM_KEY_FIELDS)                                           \

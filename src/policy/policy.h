@@ -60,8 +60,10 @@ typedef enum TlsMode { TLS_DISABLE = 1, TLS_VERIFY_FULL } TlsMode;
 typedef enum NewerServer { NEWER_REFUSE = 0, NEWER_ALLOW } NewerServer;
 
 /* `password` is a reference ("file:/etc/chaperone/ehr", "env:EHR"), never the secret. */
+typedef enum Md5Use { MD5_REFUSE = 0, MD5_ALLOW } Md5Use;
 typedef struct Credentials {
     Bytes user, password;
+    Md5Use md5;
 } Credentials;
 
 /* `ca` is a reference to a public file ("file:/etc/chaperone/ehr-ca.pem"). */

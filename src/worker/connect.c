@@ -63,6 +63,28 @@ static void on_upstream_proof(void *ctx, const ChannelMessage *m)
         refuse(s, CHP_5102, NULL);
 }
 
+static void on_md5(void *ctx, const ChannelMessage *m)
+{
+    Session *s = ctx;
+    UpstreamMd5Answer a;
+
+    session_mark(s);
+    if (m == NULL || unpack_upstream_md5_answer(m->body, &a) != OK || a.text.len == 0 ||
+        pg_upstream_md5(&s->upstream, &s->gate.wire, a.text) != OK)
+        refuse(s, CHP_5102, NULL);
+}
+
+static void ask_md5(Session *s)
+{
+    CLEANUP(buf_done) Buf body = { 0 };
+    const UpstreamMd5 ask = { s->id, target_index(s->target), s->upstream.md5_salt };
+
+    buf_init(&body, 256);
+    if (pack_upstream_md5(&body, &ask) != OK ||
+        channel_ask(s->worker->keeper, ASK_UPSTREAM_MD5, buf_view(&body), on_md5, s) != OK)
+        refuse(s, CHP_5201, NULL);
+}
+
 static void prove_upstream(Session *s)
 {
     CLEANUP(buf_done) Buf body = { 0 };
@@ -149,6 +171,12 @@ static void on_refused(Session *s)
         elsewhere(s, "is starting up, shutting down or recovering");
         return;
     }
+    if (s->upstream.why != NULL) {
+        log_line(LOG_WARN, "target", "%.*s at %s: %s", SHOW(resource->name), s->route.endpoint,
+                 s->upstream.why);
+        refuse(s, CHP_5103, s->upstream.why);
+        return;
+    }
     log_line(LOG_WARN, "target", "%.*s at %s refused the gateway: SQLSTATE %.*s",
              SHOW(resource->name), s->route.endpoint, SHOW(s->upstream.refused));
     if (s->upstream.phase == UPSTREAM_AT_BACKEND)
@@ -166,6 +194,8 @@ static void upstream_step(Session *s)
         on_refused(s);
     else if (order == UPSTREAM_PROVE)
         prove_upstream(s);
+    else if (order == UPSTREAM_MD5)
+        ask_md5(s);
     else if (order == UPSTREAM_READY)
         settle(s);
     else if (s->server_gone)
@@ -197,6 +227,7 @@ static Err start_upstream(Session *s)
         .setting_count = p->setting_count + 1,
         .nonce = buf_view(&nonce),
         .binding = s->server_tls != NULL ? tls_binding(s->server_tls) : (Bytes){ 0 },
+        .md5_allowed = resource->credentials.md5 == MD5_ALLOW,
     };
     s->phase = SESSION_UPSTREAM;
     s->deadline_ms = now_ms(s->worker) + SERVER_MS;

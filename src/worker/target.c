@@ -249,6 +249,30 @@ static void on_proof(void *ctx, const ChannelMessage *m)
         flush(t);
 }
 
+static void on_md5(void *ctx, const ChannelMessage *m)
+{
+    Target *t = ctx;
+    UpstreamMd5Answer a;
+
+    if (t->phase != TARGET_SIGNIN)
+        return;
+    if (m == NULL || unpack_upstream_md5_answer(m->body, &a) != OK || a.text.len == 0 ||
+        pg_upstream_md5(&t->upstream, &t->wire, a.text) != OK)
+        hang_up(t, "the keeper has no answer for it");
+    else
+        flush(t);
+}
+
+static Err ask_md5(Target *t)
+{
+    CLEANUP(buf_done) Buf body = { 0 };
+    const UpstreamMd5 ask = { .resource = t->index, .salt = t->upstream.md5_salt };
+
+    buf_init(&body, 256);
+    TRY(pack_upstream_md5(&body, &ask));
+    return channel_ask(t->worker->keeper, ASK_UPSTREAM_MD5, buf_view(&body), on_md5, t);
+}
+
 static Err ask_proof(Target *t)
 {
     CLEANUP(buf_done) Buf body = { 0 };
@@ -270,6 +294,8 @@ static Err on_signin(Target *t)
     TRY(pg_upstream_spoke(&t->upstream, &t->wire, &order));
     if (order == UPSTREAM_PROVE)
         return ask_proof(t);
+    if (order == UPSTREAM_MD5)
+        return ask_md5(t);
     if (order != UPSTREAM_READY)
         return OK;
     const char *unfit = route_unfit(&t->route, target_resource(t), &t->upstream.backend);
@@ -295,6 +321,7 @@ static Err start_signin(Target *t)
         .application = LIT("chaperone/catalogue"),
         .nonce = buf_view(&nonce),
         .binding = t->tls != NULL ? tls_binding(t->tls) : (Bytes){ 0 },
+        .md5_allowed = r->credentials.md5 == MD5_ALLOW,
     };
     arena_init(&t->arena, UPSTREAM_ARENA);
     return pg_upstream_init(&t->upstream, &t->arena, &start, &t->wire);
@@ -344,6 +371,8 @@ static void take(Target *t)
         flush(t);
     else if (t->phase == TARGET_SIGNIN && text_eq(t->upstream.refused, LIT("57P03")))
         elsewhere(t, "is starting up, shutting down or recovering");
+    else if (t->phase == TARGET_SIGNIN && t->upstream.why != NULL)
+        hang_up(t, t->upstream.why);
     else if (t->phase == TARGET_SIGNIN && t->upstream.phase == UPSTREAM_AT_BACKEND)
         hang_up(t, "it does not tell the gateway what server it is");
     else

@@ -3,6 +3,7 @@
 #include "base/encode.h"
 #include "base/reader.h"
 #include "base/text.h"
+#include "crypto/md5_password.h"
 #include "crypto/scram.h"
 #include "model/limits.h"
 #include "proto/pg/pg_frame.h"
@@ -12,6 +13,8 @@ enum {
     PROTOCOL_3_0 = 3 << 16,
     CANCEL_CODE = 1234 << 16 | 5678,
     AUTH_OK = 0,
+    AUTH_CLEAR = 3,
+    AUTH_MD5 = 5,
     AUTH_SASL = 10,
     AUTH_SASL_CONTINUE = 11,
     AUTH_SASL_FINAL = 12,
@@ -53,7 +56,7 @@ Err pg_upstream_init(PgUpstream *u, Arena *arena, const PgUpstreamStart *start, 
 {
     CLEANUP(buf_done) Buf first = { 0 };
 
-    *u = (PgUpstream){ .arena = arena };
+    *u = (PgUpstream){ .arena = arena, .md5_allowed = start->md5_allowed };
     buf_init(&u->parameters, LIMIT_STARTUP);
     buf_init(&first, SCRAM_MESSAGE_MAX);
     TRY(scram_client_first_write(LIT("n,,"), start->nonce, &first));
@@ -110,6 +113,27 @@ static Err check_signature(PgUpstream *u, Bytes message)
     return OK;
 }
 
+/* Nothing of ours goes out. */
+static Err refuse_method(PgUpstream *u, uint32_t code)
+{
+    if (u->phase != UPSTREAM_AT_START)
+        return ERR_REFUSED;
+    u->why = code == AUTH_OK      ? "it lets the gateway in without asking for a proof"
+             : code == AUTH_CLEAR ? "it asks for the password in clear"
+             : code == AUTH_MD5   ? "it asks for MD5, which `credentials.md5` does not allow"
+                                  : "it asks for a way to sign in that the gateway does not have";
+    return ERR_REFUSED;
+}
+
+static Err take_md5(PgUpstream *u, Bytes salt, PgUpstreamOrder *ret_order)
+{
+    if (salt.len != MD5_SALT_BYTES)
+        return ERR_MALFORMED;
+    u->phase = UPSTREAM_AT_KEEPER;
+    *ret_order = UPSTREAM_MD5;
+    return arena_copy(u->arena, salt, &u->md5_salt);
+}
+
 static Err on_auth(PgUpstream *u, Wire *wire, Bytes body, PgUpstreamOrder *ret_order)
 {
     Reader r = reader_of(body);
@@ -121,6 +145,8 @@ static Err on_auth(PgUpstream *u, Wire *wire, Bytes body, PgUpstreamOrder *ret_o
         u->phase = UPSTREAM_AT_READY;
         return OK;
     }
+    if (code == AUTH_MD5 && u->phase == UPSTREAM_AT_START && u->md5_allowed)
+        return take_md5(u, r.rest, ret_order);
     if (code == AUTH_SASL && u->phase == UPSTREAM_AT_START)
         return send_initial(u, r.rest, &wire->to_server);
     if (code == AUTH_SASL_CONTINUE && u->phase == UPSTREAM_AT_CONTINUE) {
@@ -132,7 +158,7 @@ static Err on_auth(PgUpstream *u, Wire *wire, Bytes body, PgUpstreamOrder *ret_o
     }
     if (code == AUTH_SASL_FINAL && u->phase == UPSTREAM_AT_FINAL)
         return check_signature(u, r.rest);
-    return ERR_REFUSED;
+    return refuse_method(u, code);
 }
 
 static Err on_error(PgUpstream *u, Bytes body)
@@ -256,11 +282,25 @@ Err pg_upstream_spoke(PgUpstream *u, Wire *wire, PgUpstreamOrder *ret_order)
 
 Err pg_upstream_proved(PgUpstream *u, Wire *wire, Bytes client_final, const Hash *server_signature)
 {
-    if (u->phase != UPSTREAM_AT_KEEPER)
+    if (u->phase != UPSTREAM_AT_KEEPER || u->md5_salt.len > 0)
         return ERR_MALFORMED;
     u->server_signature = *server_signature;
     u->phase = UPSTREAM_AT_FINAL;
     return pg_message(&wire->to_server, 'p', client_final);
+}
+
+/* The server shows nothing in return: AuthenticationOk is due. */
+Err pg_upstream_md5(PgUpstream *u, Wire *wire, Bytes answer)
+{
+    size_t mark;
+
+    if (u->phase != UPSTREAM_AT_KEEPER || u->md5_salt.len == 0)
+        return ERR_MALFORMED;
+    u->phase = UPSTREAM_AT_OK;
+    TRY(pg_open(&wire->to_server, 'p', &mark));
+    TRY(pg_string(&wire->to_server, answer));
+    pg_close(&wire->to_server, mark);
+    return OK;
 }
 
 Err pg_upstream_cancel(const PgUpstream *u, Buf *out)

@@ -1,8 +1,7 @@
-/* Frames, the first packet, sign-in on both legs, and what is left of a server's errors. */
+/* Frames, the first packet, the client's sign-in, and what is left of a server's errors. */
 #include "proto/pg/pg_frame.h"
 #include "proto/pg/pg_scrub.h"
 #include "proto/pg/pg_signin.h"
-#include "proto/pg/pg_upstream.h"
 #include "proto/pg/pg_write.h"
 
 #include "base/reader.h"
@@ -13,11 +12,6 @@
 #include <string.h>
 
 #define CANARY "123-45-6789"
-
-static bool has(const Buf *b, Bytes text)
-{
-    return text_find(buf_view(b), text) < buf_len(b);
-}
 
 /* --- frames ----------------------------------------------------------------------------------- */
 
@@ -160,15 +154,6 @@ static void too_many_parameters_are_too_many(void)
 }
 
 /* --- signing in --- */
-
-static void auth(Buf *out, uint8_t code, Bytes body)
-{
-    size_t mark;
-
-    EXPECT(pg_open(out, 'R', &mark) == OK && buf_u32(out, code) == OK);
-    EXPECT(buf_append(out, body) == OK);
-    pg_close(out, mark);
-}
 
 /* The first packet's kind, what is behind it, what came of it. */
 static void the_first_packet_decides(void)
@@ -388,127 +373,6 @@ static void another_nonce_is_refused(void)
     dance_done(&d);
 }
 
-/* --- the target's leg --- */
-
-static const PgUpstreamStart START = {
-    .user = LIT_INIT("svc"),
-    .database = LIT_INIT("ehr"),
-    .application = LIT_INIT("chaperone/s-1"),
-    .nonce = LIT_INIT("0123456789abcdefghijklmn"),
-};
-
-static Err upstream(Bytes extra, Buf *ret_sent)
-{
-    const Hash signature = { { 7 } };
-    PgUpstreamOrder order;
-    PgUpstream u;
-    Leg l;
-
-    leg_init(&l);
-    EXPECT(pg_upstream_init(&u, &l.arena, &START, &l.wire) == OK);
-    EXPECT(has(&l.wire.to_server, V("client_encoding\0UTF8\0standard_conforming_strings\0on\0\0")));
-    auth(&l.wire.from_server, 10, V("SCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0"));
-    EXPECT(pg_upstream_spoke(&u, &l.wire, &order) == OK && order == UPSTREAM_WAIT);
-    auth(&l.wire.from_server, 11, LIT("r=x,s=y,i=4096"));
-    EXPECT(pg_upstream_spoke(&u, &l.wire, &order) == OK && order == UPSTREAM_PROVE);
-    EXPECT(pg_upstream_proved(&u, &l.wire, LIT("c=biws"), &signature) == OK);
-    EXPECT(buf_append(&l.wire.from_server, extra) == OK);
-    Err err = pg_upstream_spoke(&u, &l.wire, &order);
-    if (err == OK && order != UPSTREAM_READY)
-        err = ERR_MORE;
-    if (err == OK)
-        EXPECT(u.pid == 5 && text_eq(u.version, LIT("15.18")) && has(&u.parameters, LIT("15.18")));
-    if (err == OK)
-        EXPECT(u.backend.pid == 5 && u.backend.in_recovery && u.backend.read_only &&
-               text_eq(u.backend.cluster, LIT("77/9")));
-    if (err == OK)
-        EXPECT(pg_upstream_cancel(&u, ret_sent) == OK);
-    pg_upstream_done(&u);
-    leg_done(&l);
-    return err;
-}
-
-#define FINAL   "R\0\0\0\066\0\0\0\014v=BwAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
-#define WRONG   "R\0\0\0\066\0\0\0\014v=CwAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
-#define AUTH_OK "R\0\0\0\010\0\0\0\0"
-#define VERSION "S\0\0\0\031server_version\00015.18\0"
-#define KEY     "K\0\0\0\014\0\0\0\005abcd"
-#define READY   "Z\0\0\0\005I"
-#define NAMES   "T\0\0\0\006\0\0"
-#define DONE    "C\0\0\0\015SELECT 1\0"
-/* pid 5, a standby, read-only, system 77, database 9 */
-#define BACKEND "D\0\0\0\041\0\005\0\0\0\0015\0\0\0\001t\0\0\0\002on\0\0\0\00277\0\0\0\0019"
-#define SIGNED  FINAL AUTH_OK VERSION KEY READY
-
-static void only_the_real_target_is_believed(void)
-{
-    static const struct {
-        Bytes said;
-        Err err;
-    } CASES[] = {
-        { B(SIGNED NAMES BACKEND DONE READY), OK },
-        { B(SIGNED), ERR_MORE }, /* who are you? */
-        { B(SIGNED READY), ERR_MALFORMED },
-        { B(SIGNED NAMES DONE READY), ERR_MALFORMED },
-        { B(SIGNED NAMES BACKEND BACKEND DONE READY), ERR_MALFORMED },
-        { B(SIGNED "R\0\0\0\010\0\0\0\0"), ERR_MALFORMED },
-        { B(SIGNED "E\0\0\0\014C42501\0\0"), ERR_REFUSED },
-        { B(SIGNED "S\0\0\0\044standard_conforming_strings\0off\0"), ERR_REFUSED },
-        { B(WRONG AUTH_OK VERSION KEY READY), ERR_REFUSED },
-        { B(AUTH_OK VERSION KEY READY), ERR_REFUSED }, /* let in without a proof */
-        { B(FINAL VERSION), ERR_MALFORMED },
-        { B(FINAL READY), ERR_MALFORMED },
-        { B(FINAL "R\0\0\0\010\0\0\0\003"), ERR_REFUSED },     /* wants the password in clear */
-        { B(FINAL "R\0\0\0\014\0\0\0\005abcd"), ERR_REFUSED }, /* wants MD5 */
-        { B(FINAL AUTH_OK "S\0\0\0\032client_encoding\0LATIN\0"), ERR_REFUSED },
-        { B(FINAL AUTH_OK "S\0\0\0\044standard_conforming_strings\0off\0"), ERR_REFUSED },
-        { B(FINAL AUTH_OK "D\0\0\0\006\0\0"), ERR_MALFORMED },
-        { B(FINAL AUTH_OK "K\0\0\0\010\0\0\0\005"), ERR_MALFORMED },
-        { B(FINAL AUTH_OK VERSION KEY), ERR_MORE },
-        { B("E\0\0\0\015C28P01\0x\0"), ERR_MALFORMED },
-        { B("E\0\0\0\014C28P01\0\0"), ERR_REFUSED },
-    };
-
-    for (size_t i = 0; i < COUNT_OF(CASES); i++) {
-        CLEANUP(buf_done) Buf cancel;
-
-        buf_init(&cancel, 64);
-        const Err err = upstream(CASES[i].said, &cancel);
-        if (err != CASES[i].err)
-            fprintf(stderr, "upstream %zu: %d\n", i, (int)err);
-        EXPECT(err == CASES[i].err);
-        EXPECT(err != OK ||
-               text_eq(buf_view(&cancel), V("\0\0\0\020\004\322\026\056\0\0\0\005abcd")));
-    }
-}
-
-static void what_a_server_says_of_itself_is_read_whole(void)
-{
-    static const struct {
-        Bytes row;
-        Err err;
-    } CASES[] = {
-        { B("\0\005\0\0\0\0015\0\0\0\001f\0\0\0\003off\0\0\0\00277\0\0\0\0019"), OK },
-        { B("\0\005\0\0\0\0015\0\0\0\001f\0\0\0\003off\0\0\0\00277\0\0\0\0019\0"), ERR_MALFORMED },
-        { B("\0\004\0\0\0\0015\0\0\0\001f\0\0\0\003off\0\0\0\00277"), ERR_MALFORMED },
-        { B("\0\005\0\0\0\0015\0\0\0\001f\0\0\0\003off\0\0\0\00277\377\377\377\377"),
-          ERR_MALFORMED },
-        { B("\0\005\0\0\0\001x\0\0\0\001f\0\0\0\003off\0\0\0\00277\0\0\0\0019"), ERR_MALFORMED },
-        { B("\0\005\0\0\0\0015\0\0\0\001?\0\0\0\003off\0\0\0\00277\0\0\0\0019"), ERR_MALFORMED },
-        { B("\0\005\0\0\0\0015\0\0\0\001f\0\0\0\003yes\0\0\0\00277\0\0\0\0019"), ERR_MALFORMED },
-        { B(""), ERR_MALFORMED },
-    };
-
-    for (size_t i = 0; i < COUNT_OF(CASES); i++) {
-        CLEANUP(arena_done) Arena arena = { 0 };
-        PgBackend b;
-
-        arena_init(&arena, 1 << 16);
-        EXPECT(pg_backend_read(CASES[i].row, &arena, &b) == CASES[i].err);
-        EXPECT(CASES[i].err != OK || (!b.in_recovery && !b.read_only && b.pid == 5));
-    }
-}
-
 /* --- errors --- */
 
 static const struct {
@@ -590,8 +454,6 @@ int main(void)
     TEST(a_third_request_for_encryption_ends_it);
     TEST(whoever_knows_the_password_is_let_in);
     TEST(another_nonce_is_refused);
-    TEST(only_the_real_target_is_believed);
-    TEST(what_a_server_says_of_itself_is_read_whole);
     TEST(errors_lose_what_may_be_data);
     TEST(a_fault_is_one_whole_message);
     return 0;
