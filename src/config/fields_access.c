@@ -28,6 +28,9 @@ static const Choice SERVERS[] = {
 };
 static const Choice NEWER[] = { { "refuse", NEWER_REFUSE, false },
                                 { "allow", NEWER_ALLOW, false } };
+static const Choice POOLERS[] = { { "none", POOLER_NONE, false },
+                                  { "session", POOLER_SESSION, false },
+                                  { "transaction", 0, true } };
 static const Choice MD5_USES[] = { { "refuse", MD5_REFUSE, false }, { "allow", MD5_ALLOW, false } };
 static const Choice EFFECT_NAMES[] = {
 #define EFFECT_CHOICE(name, bit, text) { text, 1u << bit, false },
@@ -50,6 +53,7 @@ static const Choice EVIDENCE_NAMES[] = { { "none", EVIDENCE_NONE, false },
 static const Choices TYPE_CHOICES = CHOICES(TYPES);
 static const Choices TLS_CHOICES = CHOICES(TLS_MODES);
 static const Choices SERVER_CHOICES = CHOICES(SERVERS);
+static const Choices POOLER_CHOICES = CHOICES(POOLERS);
 static const Choices MD5_CHOICES = CHOICES(MD5_USES);
 static const Choices NEWER_CHOICES = CHOICES(NEWER);
 static const Choices ACTION_CHOICES = { EFFECT_NAMES, COUNT_OF(EFFECT_NAMES), true };
@@ -127,6 +131,15 @@ static const Field RESOURCE_FIELDS[] = {
       .doc = "Which server of several to use, as libpq has it: the first in order that is so. "
              "`read-write`, `read-only`: does it take writes by default? `primary`, `standby`: is "
              "it in recovery? `prefer-standby`: a standby, else any." },
+    { .key = "pooler",
+      .type = FIELD_CHOICE,
+      AT(Resource, pooler),
+      .choices = &POOLER_CHOICES,
+      .standard = "none",
+      .doc = "Does a connection pooler (PgBouncer and the like) stand before the target? It must "
+             "be in "
+             "session mode and reset its connections (PgBouncer's default); one that hands a "
+             "connection to somebody else between two transactions is refused." },
     { .key = "database",
       .type = FIELD_TEXT,
       AT(Resource, database),

@@ -61,6 +61,9 @@ typedef enum NewerServer { NEWER_REFUSE = 0, NEWER_ALLOW } NewerServer;
 
 /* `password` is a reference ("file:/etc/chaperone/ehr", "env:EHR"), never the secret. */
 typedef enum Md5Use { MD5_REFUSE = 0, MD5_ALLOW } Md5Use;
+/* What may stand between the gateway and the target's server? */
+typedef enum Pooler { POOLER_NONE = 0, POOLER_SESSION } Pooler;
+
 typedef struct Credentials {
     Bytes user, password;
     Md5Use md5;
@@ -77,6 +80,7 @@ typedef struct Resource {
     ResourceType type;
     Addresses addresses;
     TargetServer server;
+    Pooler pooler;
     Bytes database; /* empty: the resource's name */
     Credentials credentials;
     TargetTls tls;

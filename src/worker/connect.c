@@ -179,7 +179,7 @@ static void on_refused(Session *s)
     }
     log_line(LOG_WARN, "target", "%.*s at %s refused the gateway: SQLSTATE %.*s",
              SHOW(resource->name), s->route.endpoint, SHOW(s->upstream.refused));
-    if (s->upstream.phase == UPSTREAM_AT_BACKEND)
+    if (s->upstream.phase >= UPSTREAM_AT_BACKEND)
         refuse(s, CHP_5103, "it does not tell the gateway what server it is");
     else
         refuse(s, CHP_5102, NULL);
@@ -227,6 +227,7 @@ static Err start_upstream(Session *s)
         .setting_count = p->setting_count + 1,
         .nonce = buf_view(&nonce),
         .binding = s->server_tls != NULL ? tls_binding(s->server_tls) : (Bytes){ 0 },
+        .pooled = resource->pooler == POOLER_SESSION,
         .md5_allowed = resource->credentials.md5 == MD5_ALLOW,
     };
     s->phase = SESSION_UPSTREAM;

@@ -28,6 +28,7 @@ enum {
     ROW_MAX = 16 << 20, /* a view's definition comes as one row */
     UPSTREAM_ARENA = 1 << 20,
     NONCE_BYTES = 18,
+    QUERY_BACKEND = -3, /* behind a pooler, before each look: is it the same still? */
     QUERY_SETTINGS = -2,
     QUERY_FINGERPRINT = -1,
 };
@@ -119,11 +120,12 @@ static void elsewhere(Target *t, const char *why)
 
 static void send_query(Target *t)
 {
-    const char *text = t->query == QUERY_SETTINGS      ? CATALOGUE_SETTINGS
+    const char *text = t->query == QUERY_BACKEND       ? PG_BACKEND_QUERY
+                       : t->query == QUERY_SETTINGS    ? CATALOGUE_SETTINGS
                        : t->query == QUERY_FINGERPRINT ? CATALOGUE_FINGERPRINT
                                                        : catalogue_query((CatalogueQuery)t->query);
 
-    t->failed = false;
+    t->failed = t->drifted = false;
     if (t->query == QUERY_FINGERPRINT)
         buf_truncate(&t->fingerprint, 0);
     else if (t->query >= 0)
@@ -139,7 +141,7 @@ static void start_reading(Target *t, int query)
 {
     t->phase = TARGET_READING;
     t->phase_ms = now_ms(t->worker);
-    t->query = query;
+    t->query = query == QUERY_FINGERPRINT && t->upstream.pooled ? QUERY_BACKEND : query;
     if (query <= QUERY_FINGERPRINT)
         t->started = true;
     send_query(t);
@@ -171,6 +173,16 @@ static void read_next(Target *t)
         hang_up(t, "the catalogue cannot be read");
         return;
     }
+    if (t->drifted) {
+        hang_up(t, PG_NOT_ONE_SESSION);
+        target_drifted(t);
+        return;
+    }
+    if (t->query == QUERY_BACKEND) {
+        t->query = QUERY_FINGERPRINT;
+        send_query(t);
+        return;
+    }
     if (t->query == QUERY_FINGERPRINT && is_unchanged(t)) {
         finish_reading(t);
         return;
@@ -189,12 +201,25 @@ static void read_next(Target *t)
     finish_reading(t);
 }
 
+static Err check_backend(Target *t, Bytes row)
+{
+    CLEANUP(arena_done) Arena arena = { 0 };
+    PgBackend now;
+
+    arena_init(&arena, 4096);
+    TRY(pg_backend_read(row, &arena, &now));
+    t->drifted = t->drifted || !pg_upstream_is_same(&t->upstream, &now);
+    return OK;
+}
+
 static Err keep_row(Target *t, Bytes body)
 {
     Buf *rows = t->query == QUERY_FINGERPRINT ? &t->fingerprint : &t->rows.rows[t->query];
 
     if (t->query == QUERY_SETTINGS)
         return ERR_MALFORMED;
+    if (t->query == QUERY_BACKEND)
+        return check_backend(t, body);
     TRY(buf_u32(rows, (uint32_t)body.len));
     return buf_append(rows, body);
 }
@@ -321,6 +346,7 @@ static Err start_signin(Target *t)
         .application = LIT("chaperone/catalogue"),
         .nonce = buf_view(&nonce),
         .binding = t->tls != NULL ? tls_binding(t->tls) : (Bytes){ 0 },
+        .pooled = r->pooler == POOLER_SESSION,
         .md5_allowed = r->credentials.md5 == MD5_ALLOW,
     };
     arena_init(&t->arena, UPSTREAM_ARENA);
@@ -373,7 +399,7 @@ static void take(Target *t)
         elsewhere(t, "is starting up, shutting down or recovering");
     else if (t->phase == TARGET_SIGNIN && t->upstream.why != NULL)
         hang_up(t, t->upstream.why);
-    else if (t->phase == TARGET_SIGNIN && t->upstream.phase == UPSTREAM_AT_BACKEND)
+    else if (t->phase == TARGET_SIGNIN && t->upstream.phase >= UPSTREAM_AT_BACKEND)
         hang_up(t, "it does not tell the gateway what server it is");
     else
         hang_up(t, err == ERR_REFUSED ? "the gateway's credential was refused" : "broken answer");

@@ -31,7 +31,7 @@ struct Target {
     Arena arena; /* of this connection */
     PgUpstream upstream;
     int query; /* QUERY_SETTINGS … CATALOGUE_COUNT - 1 */
-    bool failed;
+    bool failed, drifted;
     CatalogueRows rows;
     Buf fingerprint, last_fingerprint;
     uint64_t generation;
@@ -42,6 +42,8 @@ struct Target {
 /* target_sessions.c. A new reading is there; or nobody could read, and whoever waits is told so. */
 void target_tell_sessions(Target *t);
 void target_give_up(Target *t);
+/* The pooler before it changed the connection underneath: no session there is one. */
+void target_drifted(Target *t);
 /* target_tls.c: whom to believe. */
 Err target_tls_begin(Target *t, Bytes public_files) MUST_CHECK;
 /* view.c: the rows that were read become the target's Knowledge. */

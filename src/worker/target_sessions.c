@@ -84,3 +84,12 @@ void target_give_up(Target *t)
     explains_give_up(t);
     t->wanted = false;
 }
+
+void target_drifted(Target *t)
+{
+    const Fault fault = { .code = CHP_5103, .fact = LIT(PG_NOT_ONE_SESSION) };
+
+    for (Session *s = t->worker->sessions; s != NULL; s = s->next)
+        if (s->target == t && s->server_fd >= 0)
+            session_farewell(s, &fault);
+}

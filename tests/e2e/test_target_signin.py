@@ -58,4 +58,4 @@ def test_what_is_too_weak_is_refused(method, md5, words):
         with pytest.raises(PermissionError) as e:
             sign_in(gate)
         assert e.value.args[0]["R"] == "CHP-5101"
-        assert words in gate.log_text()
+        stack.wait_for(lambda: words in gate.log_text())

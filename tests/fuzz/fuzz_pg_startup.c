@@ -84,7 +84,8 @@ static void server_leg(Bytes in, Arena *arena, Wire *w)
                                     .application = LIT("a"),
                                     .nonce = LIT("0123456789abcdefghijklmn"),
                                     .binding = in.len % 2 == 0 ? LIT("hash") : (Bytes){ 0 },
-                                    .md5_allowed = in.len % 3 == 0 };
+                                    .md5_allowed = in.len % 3 == 0,
+                                    .pooled = in.len % 5 == 0 };
     const Hash signature = { { 7 } };
     PgUpstreamOrder order = UPSTREAM_WAIT;
     static PgUpstream u;

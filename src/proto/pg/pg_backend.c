@@ -10,9 +10,10 @@ const char PG_BACKEND_QUERY[] =
     " pg_catalog.current_setting('transaction_read_only'),"
     " (SELECT c.system_identifier FROM pg_catalog.pg_control_system() c),"
     " (SELECT d.oid FROM pg_catalog.pg_database d"
-    " WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database())";
+    " WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()),"
+    " coalesce(pg_catalog.current_setting('" PG_BACKEND_MARK "', true), '')";
 
-enum { COLUMNS = 5, CLUSTER_MAX = 64 };
+enum { COLUMNS = 6, CLUSTER_MAX = 64 };
 
 static Err flag(Bytes text, Bytes yes, Bytes no, bool *ret)
 {
@@ -43,6 +44,7 @@ Err pg_backend_read(Bytes row, Arena *arena, PgBackend *ret)
     TRY(flag(column[2], LIT("on"), LIT("off"), &ret->read_only));
     TRY(text_u64(column[4], UINT32_MAX, &oid));
     buf_init(&cluster, CLUSTER_MAX);
+    TRY(arena_copy(arena, column[5], &ret->mark));
     TRY(text_format(&cluster, "%.*s/%llu", SHOW(column[3]), (unsigned long long)oid));
     return arena_copy(arena, buf_view(&cluster), &ret->cluster);
 }

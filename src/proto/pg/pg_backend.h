@@ -12,7 +12,12 @@ typedef struct PgBackend {
     /* System identifier and OID of the database, "7123…/16384". OIDs of relations, on which masks
      * rest, mean the same wherever this is the same. */
     Bytes cluster;
+    Bytes mark; /* PG_BACKEND_MARK of this backend; empty: not set */
 } PgBackend;
+
+/* A setting that lives as long as the server's session does: whoever finds one there that he did
+ * not set has another one's session. Callers cannot set it: chaperone.* stays at the gateway. */
+#define PG_BACKEND_MARK "chaperone.connection"
 
 extern const char PG_BACKEND_QUERY[];
 /* `row`: the body of its DataRow. ERR_MALFORMED: not an answer to that query. */

@@ -33,6 +33,17 @@ static Err put_setting(Buf *out, PgSetting s)
     return pg_string(out, s.value);
 }
 
+static Err put_quoted(Buf *out, Bytes text)
+{
+    TRY(buf_byte(out, '\''));
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] == '\'')
+            TRY(buf_byte(out, '\''));
+        TRY(buf_byte(out, text.ptr[i]));
+    }
+    return buf_byte(out, '\'');
+}
+
 static Err put_startup(const PgUpstreamStart *start, Buf *out)
 {
     size_t mark;
@@ -41,7 +52,7 @@ static Err put_startup(const PgUpstreamStart *start, Buf *out)
     TRY(buf_u32(out, PROTOCOL_3_0));
     TRY(put_setting(out, (PgSetting){ LIT("user"), start->user }));
     TRY(put_setting(out, (PgSetting){ LIT("database"), start->database }));
-    for (size_t i = 0; i < start->setting_count; i++)
+    for (size_t i = 0; i < start->setting_count && !start->pooled; i++)
         if (!text_eq_nocase(start->settings[i].name, LIT("application_name")))
             TRY(put_setting(out, start->settings[i]));
     TRY(put_setting(out, (PgSetting){ LIT("application_name"), start->application }));
@@ -52,16 +63,43 @@ static Err put_startup(const PgUpstreamStart *start, Buf *out)
     return OK;
 }
 
+/* standard_conforming_strings is on: only quotes count. */
+static Err put_set(Buf *out, PgSetting s)
+{
+    TRY(buf_append(out, LIT(", pg_catalog.set_config(")));
+    TRY(put_quoted(out, s.name));
+    TRY(buf_append(out, LIT(", ")));
+    TRY(put_quoted(out, s.value));
+    return buf_append(out, LIT(", false)"));
+}
+
+/* A pooler knows few settings, and refuses a startup packet with others. */
+static Err write_settings(PgUpstream *u, const PgUpstreamStart *start)
+{
+    CLEANUP(buf_done) Buf text = { 0 };
+
+    buf_init(&text, LIMIT_STARTUP * 3);
+    TRY(buf_append(&text, LIT("SELECT 1")));
+    TRY(put_set(&text, (PgSetting){ LIT(PG_BACKEND_MARK), start->nonce }));
+    for (size_t i = 0; i < start->setting_count; i++)
+        if (!text_eq_nocase(start->settings[i].name, LIT("application_name")))
+            TRY(put_set(&text, start->settings[i]));
+    TRY(arena_copy(u->arena, start->nonce, &u->mark));
+    return arena_copy(u->arena, buf_view(&text), &u->settings);
+}
+
 Err pg_upstream_init(PgUpstream *u, Arena *arena, const PgUpstreamStart *start, Wire *wire)
 {
     CLEANUP(buf_done) Buf first = { 0 };
 
-    *u = (PgUpstream){ .arena = arena, .md5_allowed = start->md5_allowed };
+    *u = (PgUpstream){ .arena = arena, .md5_allowed = start->md5_allowed, .pooled = start->pooled };
     buf_init(&u->parameters, LIMIT_STARTUP);
     buf_init(&first, SCRAM_MESSAGE_MAX);
     TRY(scram_client_first_write(LIT("n,,"), start->nonce, &first));
     TRY(arena_copy(arena, bytes_from(buf_view(&first), 3), &u->client_first_bare));
     TRY(arena_copy(arena, start->binding, &u->binding));
+    if (start->pooled)
+        TRY(write_settings(u, start));
     return put_startup(start, &wire->to_server);
 }
 
@@ -210,8 +248,71 @@ static Err ask_backend(PgUpstream *u, Wire *wire)
     return pg_query(&wire->to_server, text_of(PG_BACKEND_QUERY));
 }
 
-/* The answer to PG_BACKEND_QUERY: T, one D, C, Z. */
-static Err on_backend(PgUpstream *u, const PgFrame *frame, PgUpstreamOrder *ret_order)
+static Err refuse_pooler(PgUpstream *u, const char *why)
+{
+    u->why = why;
+    return ERR_REFUSED;
+}
+
+/* What the server said of itself, at its ReadyForQuery. */
+static Err on_described(PgUpstream *u, Wire *wire, PgUpstreamOrder *ret_order)
+{
+    if (!u->described)
+        return ERR_MALFORMED;
+    if (!u->pooled && u->backend.pid != u->pid)
+        return refuse_pooler(u,
+                             "a connection pooler stands before it, and the resource does not say "
+                             "`pooler: session`");
+    if (u->backend.mark.len > 0)
+        return refuse_pooler(u, PG_NOT_ONE_SESSION);
+    if (!u->pooled) {
+        u->phase = UPSTREAM_DONE;
+        *ret_order = UPSTREAM_READY;
+        return OK;
+    }
+    u->phase = UPSTREAM_AT_SETTINGS;
+    return pg_query(&wire->to_server, u->settings);
+}
+
+bool pg_upstream_is_same(const PgUpstream *u, const PgBackend *now)
+{
+    return now->pid == u->backend.pid && text_eq(now->mark, u->mark);
+}
+
+static Err on_checked(PgUpstream *u, PgUpstreamOrder *ret_order)
+{
+    if (!u->described)
+        return ERR_MALFORMED;
+    if (!pg_upstream_is_same(u, &u->now))
+        return refuse_pooler(u, PG_NOT_ONE_SESSION);
+    u->phase = UPSTREAM_DONE;
+    *ret_order = UPSTREAM_READY;
+    return OK;
+}
+
+static Err on_answered(PgUpstream *u, Wire *wire, PgUpstreamOrder *ret_order)
+{
+    if (u->phase == UPSTREAM_AT_BACKEND)
+        return on_described(u, wire, ret_order);
+    if (u->phase == UPSTREAM_AT_CHECK)
+        return on_checked(u, ret_order);
+    u->described = false;
+    u->phase = UPSTREAM_AT_CHECK;
+    return pg_query(&wire->to_server, text_of(PG_BACKEND_QUERY));
+}
+
+static Err on_row(PgUpstream *u, Bytes row)
+{
+    if (u->phase == UPSTREAM_AT_SETTINGS)
+        return OK;
+    if (u->described)
+        return ERR_MALFORMED;
+    u->described = true;
+    return pg_backend_read(row, u->arena, u->phase == UPSTREAM_AT_CHECK ? &u->now : &u->backend);
+}
+
+/* Answers to the gateway's own queries: T, one D, C, Z. */
+static Err on_backend(PgUpstream *u, Wire *wire, const PgFrame *frame, PgUpstreamOrder *ret_order)
 {
     switch (frame->tag) {
     case 'T':
@@ -223,16 +324,9 @@ static Err on_backend(PgUpstream *u, const PgFrame *frame, PgUpstreamOrder *ret_
     case 'E':
         return on_error(u, frame->body);
     case 'D':
-        if (u->described)
-            return ERR_MALFORMED;
-        u->described = true;
-        return pg_backend_read(frame->body, u->arena, &u->backend);
+        return on_row(u, frame->body);
     case 'Z':
-        if (!u->described)
-            return ERR_MALFORMED;
-        u->phase = UPSTREAM_DONE;
-        *ret_order = UPSTREAM_READY;
-        return OK;
+        return on_answered(u, wire, ret_order);
     default:
         return ERR_MALFORMED;
     }
@@ -242,8 +336,8 @@ static Err on_frame(PgUpstream *u, Wire *wire, const PgFrame *frame, PgUpstreamO
 {
     const bool signed_in = u->phase == UPSTREAM_AT_READY;
 
-    if (u->phase == UPSTREAM_AT_BACKEND)
-        return on_backend(u, frame, ret_order);
+    if (u->phase >= UPSTREAM_AT_BACKEND)
+        return on_backend(u, wire, frame, ret_order);
 
     switch (frame->tag) {
     case 'R':

@@ -27,7 +27,9 @@ typedef enum PgUpstreamPhase {
     UPSTREAM_AT_FINAL,
     UPSTREAM_AT_OK,
     UPSTREAM_AT_READY,
-    UPSTREAM_AT_BACKEND, /* signed in; what server it is was asked */
+    UPSTREAM_AT_BACKEND,  /* signed in; what server it is was asked */
+    UPSTREAM_AT_SETTINGS, /* behind a pooler: what a startup packet cannot say there */
+    UPSTREAM_AT_CHECK,    /* and is it the same backend still? */
     UPSTREAM_DONE,
 } PgUpstreamPhase;
 
@@ -48,17 +50,27 @@ typedef struct PgUpstream {
     Bytes refused;   /* SQLSTATE of its refusal */
     PgBackend backend;
     bool described; /* `backend` was told */
+    bool pooled;
+    Bytes mark;     /* what PG_BACKEND_MARK is set to, behind a pooler */
+    PgBackend now;  /* after the settings */
+    Bytes settings; /* the query that sets it, and what else is wanted */
 } PgUpstream;
 
 typedef struct PgUpstreamStart {
     Bytes user, database, application;
     const PgSetting *settings;
     size_t setting_count;
-    Bytes nonce;   /* printable, at least 24 characters */
+    Bytes nonce;   /* base64, at least 24 characters */
+    bool pooled;   /* a pooler in session mode may stand before it */
     Bytes binding; /* tls-server-end-point of the target; empty: no TLS, or none for it */
     bool md5_allowed;
 } PgUpstreamStart;
 
+#define PG_NOT_ONE_SESSION                                                                         \
+    "the pooler before it hands a connection to somebody else between two transactions, or does "  \
+    "not reset it: only session mode can be used"
+/* The backend that signed in? */
+bool pg_upstream_is_same(const PgUpstream *u, const PgBackend *now);
 /* Writes the startup packet. */
 Err pg_upstream_init(PgUpstream *u, Arena *arena, const PgUpstreamStart *start,
                      Wire *wire) MUST_CHECK;

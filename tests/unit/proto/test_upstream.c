@@ -51,7 +51,7 @@ static Err upstream(Bytes extra, Buf *ret_sent)
 #define NAMES   "T\0\0\0\006\0\0"
 #define DONE    "C\0\0\0\015SELECT 1\0"
 /* pid 5, a standby, read-only, system 77, database 9 */
-#define BACKEND "D\0\0\0\041\0\005\0\0\0\0015\0\0\0\001t\0\0\0\002on\0\0\0\00277\0\0\0\0019"
+#define BACKEND "D\0\0\0\045\0\006\0\0\0\0015\0\0\0\001t\0\0\0\002on\0\0\0\00277\0\0\0\0019\0\0\0\0"
 #define SIGNED  FINAL AUTH_OK VERSION KEY READY
 
 static void only_the_real_target_is_believed(void)
@@ -150,14 +150,18 @@ static void what_a_server_says_of_itself_is_read_whole(void)
         Bytes row;
         Err err;
     } CASES[] = {
-        { B("\0\005\0\0\0\0015\0\0\0\001f\0\0\0\003off\0\0\0\00277\0\0\0\0019"), OK },
-        { B("\0\005\0\0\0\0015\0\0\0\001f\0\0\0\003off\0\0\0\00277\0\0\0\0019\0"), ERR_MALFORMED },
-        { B("\0\004\0\0\0\0015\0\0\0\001f\0\0\0\003off\0\0\0\00277"), ERR_MALFORMED },
-        { B("\0\005\0\0\0\0015\0\0\0\001f\0\0\0\003off\0\0\0\00277\377\377\377\377"),
+        { B("\0\006\0\0\0\0015\0\0\0\001f\0\0\0\003off\0\0\0\00277\0\0\0\0019\0\0\0\0"), OK },
+        { B("\0\006\0\0\0\0015\0\0\0\001f\0\0\0\003off\0\0\0\00277\0\0\0\0019\0\0\0\0\0"),
           ERR_MALFORMED },
-        { B("\0\005\0\0\0\001x\0\0\0\001f\0\0\0\003off\0\0\0\00277\0\0\0\0019"), ERR_MALFORMED },
-        { B("\0\005\0\0\0\0015\0\0\0\001?\0\0\0\003off\0\0\0\00277\0\0\0\0019"), ERR_MALFORMED },
-        { B("\0\005\0\0\0\0015\0\0\0\001f\0\0\0\003yes\0\0\0\00277\0\0\0\0019"), ERR_MALFORMED },
+        { B("\0\004\0\0\0\0015\0\0\0\001f\0\0\0\003off\0\0\0\00277"), ERR_MALFORMED },
+        { B("\0\006\0\0\0\0015\0\0\0\001f\0\0\0\003off\0\0\0\00277\377\377\377\377"),
+          ERR_MALFORMED },
+        { B("\0\006\0\0\0\001x\0\0\0\001f\0\0\0\003off\0\0\0\00277\0\0\0\0019\0\0\0\0"),
+          ERR_MALFORMED },
+        { B("\0\006\0\0\0\0015\0\0\0\001?\0\0\0\003off\0\0\0\00277\0\0\0\0019\0\0\0\0"),
+          ERR_MALFORMED },
+        { B("\0\006\0\0\0\0015\0\0\0\001f\0\0\0\003yes\0\0\0\00277\0\0\0\0019\0\0\0\0"),
+          ERR_MALFORMED },
         { B(""), ERR_MALFORMED },
     };
 
@@ -171,8 +175,85 @@ static void what_a_server_says_of_itself_is_read_whole(void)
     }
 }
 
+#define MARK "abcdefghijklmnopqrstuvwx"
+#define ROW(pid, mark)                                                                             \
+    "D\0\0\0\076\0\006\0\0\0\001" pid                                                              \
+    "\0\0\0\001f\0\0\0\003off\0\0\0\00277\0\0\0\0019\0\0\0\030" mark
+#define CLEAN "D\0\0\0\046\0\006\0\0\0\0015\0\0\0\001f\0\0\0\003off\0\0\0\00277\0\0\0\0019\0\0\0\0"
+
+/* Behind a pooler: settings go by a query, quoted; and the backend is the same before and after. */
+static void behind_a_pooler_the_backend_must_stay(void)
+{
+    static const struct {
+        Bytes first, last;
+        Err err;
+    } CASES[] = {
+        { B(CLEAN), B(ROW("5", MARK)), OK },
+        { B(ROW("5", MARK)), B(""), ERR_REFUSED }, /* somebody's session already */
+        { B(CLEAN), B(CLEAN), ERR_REFUSED },       /* reset between two transactions */
+        { B(CLEAN), B(ROW("6", MARK)), ERR_REFUSED },
+        { B(CLEAN), B(ROW("5", "xxxxxxxxxxxxxxxxxxxxxxxx")), ERR_REFUSED },
+    };
+    const PgSetting settings[] = { { LIT("timezone"), LIT("a'); DROP TABLE t; --\\") } };
+    const Hash signature = { { 7 } };
+
+    for (size_t i = 0; i < COUNT_OF(CASES); i++) {
+        PgUpstreamStart start = START;
+        PgUpstreamOrder order;
+        PgUpstream u;
+        Leg l;
+
+        leg_init(&l);
+        start.pooled = true;
+        start.nonce = LIT(MARK);
+        start.settings = settings;
+        start.setting_count = 1;
+        EXPECT(pg_upstream_init(&u, &l.arena, &start, &l.wire) == OK);
+        EXPECT(!has(&l.wire.to_server, LIT("timezone")));
+        auth(&l.wire.from_server, 10, V("SCRAM-SHA-256\0\0"));
+        auth(&l.wire.from_server, 11, LIT("r=x,s=y,i=4096"));
+        EXPECT(pg_upstream_spoke(&u, &l.wire, &order) == OK && order == UPSTREAM_PROVE);
+        EXPECT(pg_upstream_proved(&u, &l.wire, LIT("c=biws"), &signature) == OK);
+        EXPECT(buf_append(&l.wire.from_server, V(SIGNED NAMES)) == OK);
+        EXPECT(buf_append(&l.wire.from_server, CASES[i].first) == OK);
+        EXPECT(buf_append(&l.wire.from_server, V(DONE READY)) == OK);
+        Err err = pg_upstream_spoke(&u, &l.wire, &order);
+        if (err == OK) {
+            EXPECT(order == UPSTREAM_WAIT);
+            EXPECT(has(&l.wire.to_server, LIT("('chaperone.connection', '" MARK "', false)")));
+            EXPECT(has(&l.wire.to_server, LIT("('timezone', 'a''); DROP TABLE t; --\\', false)")));
+            EXPECT(buf_append(&l.wire.from_server, V(NAMES CLEAN DONE READY NAMES)) == OK);
+            EXPECT(buf_append(&l.wire.from_server, CASES[i].last) == OK);
+            EXPECT(buf_append(&l.wire.from_server, V(DONE READY)) == OK);
+            err = pg_upstream_spoke(&u, &l.wire, &order);
+        }
+        EXPECT(err == CASES[i].err && (err != OK || order == UPSTREAM_READY));
+        EXPECT((u.why != NULL) == (err == ERR_REFUSED));
+        pg_upstream_done(&u);
+        leg_done(&l);
+    }
+}
+
+static void a_pooler_is_known_by_its_process_id(void)
+{
+    PgUpstreamOrder order;
+    PgUpstream u;
+    Leg l;
+
+    leg_init(&l);
+    EXPECT(pg_upstream_init(&u, &l.arena, &START, &l.wire) == OK);
+    u.phase = UPSTREAM_AT_READY;
+    EXPECT(buf_append(&l.wire.from_server,
+                      V("K\0\0\0\014\0\0\0\006abcd" READY NAMES CLEAN DONE READY)) == OK);
+    EXPECT(pg_upstream_spoke(&u, &l.wire, &order) == ERR_REFUSED && u.why != NULL);
+    pg_upstream_done(&u);
+    leg_done(&l);
+}
+
 int main(void)
 {
+    TEST(behind_a_pooler_the_backend_must_stay);
+    TEST(a_pooler_is_known_by_its_process_id);
     TEST(only_the_real_target_is_believed);
     TEST(md5_is_answered_where_it_is_allowed);
     TEST(what_a_server_says_of_itself_is_read_whole);
