@@ -104,6 +104,10 @@ class Postgres:
         os.chmod(password, 0o644)
         self.run(PG_BIN / "initdb", "-D", data, "-U", "owner", "--pwfile", password, "-E", "UTF8", "--locale=C",
                  "--auth=scram-sha-256", "--no-sync")
+        return self.serve(*settings)
+
+    def serve(self, *settings):
+        data = self.folder / "data"
         options = {"port": self.port, "listen_addresses": "127.0.0.1", "unix_socket_directories": self.folder,
                    "max_connections": 300, "fsync": "off", "log_statement": "none"}
         self.log = open(self.folder / "server.log", "wb")
@@ -112,6 +116,15 @@ class Postgres:
              *[f"-c{s}" for s in settings]], cwd="/", stdout=self.log, stderr=self.log, start_new_session=True)
         wait_for(lambda: self.sql("SELECT 1", database="postgres", check=False).returncode == 0)
         return self
+
+    def standby(self, folder):
+        """A running copy that follows this one."""
+        copy = Postgres(folder)
+        os.chown(copy.folder, self.folder.stat().st_uid, -1)
+        self.run(PG_BIN / "pg_basebackup", "-D", copy.folder / "data", "-R", "-X", "stream", "-c", "fast", "-d",
+                 self.url("postgres").rsplit("/", 1)[0])
+        copy.serve()
+        return copy
 
     def tls(self, certificate, key):
         """Settings for start(); the server wants its key for itself."""
@@ -164,7 +177,7 @@ resources:
     type: postgres
     address: {target_host}:{target}
     credentials: {{user: gate_ehr, password: file:{folder}/ehr.password}}
-    tls: {{{target_tls}}}
+    tls: {{{target_tls}}}{target_more}
     labels: {{env: demo, phi: "yes"}}
 roles:
   - name: clinician-analyst
@@ -214,7 +227,7 @@ class Gateway:
                   "clear": "", "when": "", "extra_roles": "", "admins": "", "hour": "1024GiB", "day": "1024GiB",
                   # Whatever volume the tests run on is not the journal's own.
                   "sessions_mark": 98, "reads_mark": 99, "listen": "127.0.0.1", "gateway_tls": "",
-                  "target_host": "127.0.0.1", "target_tls": "mode: disable"}
+                  "target_host": "127.0.0.1", "target_tls": "mode: disable", "target_more": ""}
         values.update(settings)
         self.config.write_text(CONFIG.format(port=self.port, folder=self.folder, target=target_port, **values))
 

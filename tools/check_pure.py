@@ -18,7 +18,7 @@ LIBC = re.compile(
     r"^__stack_chk_fail$|^__assert_fail$|^__(v?snprintf|mem\w+)_chk$")
 ROOMS = {
     "base": re.compile(r"^__cpu_model$"),  # which instructions there are; constant, from the compiler's runtime
-    "crypto": re.compile(r"^(EVP_|HMAC|SHA256|OSSL_|CRYPTO_|OPENSSL_|ERR_clear|PKCS5_)"),
+    "crypto": re.compile(r"^(EVP_|HMAC|MD5_|SHA256|OSSL_|CRYPTO_|OPENSSL_|ERR_clear|PKCS5_)"),
     "lang/sql": re.compile(r"^(pg_query_|protobuf_c_)"),
     "record": re.compile(r"^ZSTD_"),
     "journal": re.compile(r"^ZSTD_"),

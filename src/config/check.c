@@ -114,21 +114,30 @@ static bool address_eq(const Address *a, const Address *b)
     return a->port == b->port && text_eq_nocase(a->host, b->host);
 }
 
+static void check_address(Loader *l, const Config *c, const Resource *r, const Address *a)
+{
+    const void *place = &r->addresses;
+
+    if (a->host.len == 0)
+        error_at(l, place, "`address` must name a host");
+    else if (r->tls.mode == TLS_DISABLE && !address_is_loopback(a))
+        error_at(l, place,
+                 "without TLS only a loopback address is allowed; use `mode: verify-full`");
+    if (address_eq(a, &c->gateway.listen.postgres))
+        error_at(l, place, "this is the gateway's own address");
+    for (const Address *before = r->addresses.at; before < a; before++)
+        if (address_eq(a, before))
+            error_at(l, place, "`address` has the same one twice");
+}
+
 static void check_resource(Loader *l, const Config *c, const Resource *r)
 {
-    const bool read = r->address.port != 0;
-
-    if (read && r->address.host.len == 0)
-        error_at(l, &r->address, "`address` must name a host");
-    else if (read && r->tls.mode == TLS_DISABLE && !address_is_loopback(&r->address))
-        error_at(l, &r->address,
-                 "without TLS only a loopback address is allowed; use `mode: verify-full`");
+    for (size_t i = 0; i < r->addresses.count; i++)
+        check_address(l, c, r, &r->addresses.at[i]);
     if (r->tls.mode == TLS_VERIFY_FULL && r->tls.ca.len == 0)
         error_at(l, &r->tls.mode, "`verify-full` needs `ca: file:/PATH`");
     if (r->tls.mode == TLS_DISABLE && r->tls.ca.len > 0)
         error_at(l, &r->tls.ca, "`ca` belongs to `mode: verify-full` only");
-    if (read && address_eq(&r->address, &c->gateway.listen.postgres))
-        error_at(l, &r->address, "this is the gateway's own address");
     for (size_t i = 0; i < r->labels.count; i++) {
         const Label *label = &r->labels.at[i];
 

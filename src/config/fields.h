@@ -9,22 +9,23 @@
 #include "base/base.h"
 
 typedef enum FieldType {
-    FIELD_TEXT,     /* Bytes */
-    FIELD_BOOL,     /* bool */
-    FIELD_COUNT,    /* uint64_t */
-    FIELD_DURATION, /* uint64_t, ms */
-    FIELD_SIZE,     /* uint64_t, bytes */
-    FIELD_CHOICE,   /* an enum, from `choices` */
-    FIELD_FLAGS,    /* list; unsigned, bits from `choices` */
-    FIELD_KINDS,    /* list; uint64_t, 1 << value from `choices` */
-    FIELD_ADDRESS,  /* Address */
-    FIELD_TEXTS,    /* list; Names */
-    FIELD_TABLES,   /* list; NamePatterns */
-    FIELD_COLUMNS,  /* list; NamePatterns */
-    FIELD_LABELS,   /* mapping of any keys; Labels */
-    FIELD_OBJECT,   /* struct of `record`, in place */
-    FIELD_OBJECTS,  /* list; { const T *at; size_t count; } of `record` */
-    FIELD_LATER,    /* known, but not in this version: an error */
+    FIELD_TEXT,      /* Bytes */
+    FIELD_BOOL,      /* bool */
+    FIELD_COUNT,     /* uint64_t */
+    FIELD_DURATION,  /* uint64_t, ms */
+    FIELD_SIZE,      /* uint64_t, bytes */
+    FIELD_CHOICE,    /* an enum, from `choices` */
+    FIELD_FLAGS,     /* list; unsigned, bits from `choices` */
+    FIELD_KINDS,     /* list; uint64_t, 1 << value from `choices` */
+    FIELD_ADDRESS,   /* Address */
+    FIELD_ADDRESSES, /* one text, commas between; Addresses */
+    FIELD_TEXTS,     /* list; Names */
+    FIELD_TABLES,    /* list; NamePatterns */
+    FIELD_COLUMNS,   /* list; NamePatterns */
+    FIELD_LABELS,    /* mapping of any keys; Labels */
+    FIELD_OBJECT,    /* struct of `record`, in place */
+    FIELD_OBJECTS,   /* list; { const T *at; size_t count; } of `record` */
+    FIELD_LATER,     /* known, but not in this version: an error */
 } FieldType;
 
 /* What a text must look like. */

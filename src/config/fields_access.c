@@ -18,8 +18,20 @@ static const Choice TLS_MODES[] = {
     { "verify-ca", 0, true },
     { "verify-full", TLS_VERIFY_FULL, false },
 };
+static const Choice SERVERS[] = {
+    { "any", SERVER_ANY, false },
+    { "read-write", SERVER_READ_WRITE, false },
+    { "read-only", SERVER_READ_ONLY, false },
+    { "primary", SERVER_PRIMARY, false },
+    { "standby", SERVER_STANDBY, false },
+    { "prefer-standby", SERVER_PREFER_STANDBY, false },
+};
 static const Choice NEWER[] = { { "refuse", NEWER_REFUSE, false },
                                 { "allow", NEWER_ALLOW, false } };
+static const Choice POOLERS[] = { { "none", POOLER_NONE, false },
+                                  { "session", POOLER_SESSION, false },
+                                  { "transaction", 0, true } };
+static const Choice MD5_USES[] = { { "refuse", MD5_REFUSE, false }, { "allow", MD5_ALLOW, false } };
 static const Choice EFFECT_NAMES[] = {
 #define EFFECT_CHOICE(name, bit, text) { text, 1u << bit, false },
     EFFECTS(EFFECT_CHOICE)
@@ -40,6 +52,9 @@ static const Choice EVIDENCE_NAMES[] = { { "none", EVIDENCE_NONE, false },
                                          { "read", EVIDENCE_READ, false } };
 static const Choices TYPE_CHOICES = CHOICES(TYPES);
 static const Choices TLS_CHOICES = CHOICES(TLS_MODES);
+static const Choices SERVER_CHOICES = CHOICES(SERVERS);
+static const Choices POOLER_CHOICES = CHOICES(POOLERS);
+static const Choices MD5_CHOICES = CHOICES(MD5_USES);
 static const Choices NEWER_CHOICES = CHOICES(NEWER);
 static const Choices ACTION_CHOICES = { EFFECT_NAMES, COUNT_OF(EFFECT_NAMES), true };
 static const Choices PREDICATE_CHOICES = CHOICES(PREDICATE_NAMES);
@@ -58,6 +73,15 @@ static const Field CREDENTIAL_FIELDS[] = {
       AT(Credentials, password),
       .form = FORM_SECRET,
       .doc = "Where its password is." },
+    { .key = "md5",
+      .type = FIELD_CHOICE,
+      AT(Credentials, md5),
+      .choices = &MD5_CHOICES,
+      .standard = "refuse",
+      .doc =
+          "May the target ask for MD5 in place of SCRAM? It is weak: whoever stands for the target "
+          "gets something to guess the password from, and proves nothing itself. Better: set "
+          "`password_encryption = scram-sha-256` there and the password anew." },
 };
 static const Record CREDENTIALS = RECORD(CREDENTIAL_FIELDS, Credentials, "resources[].credentials",
                                          "How the gateway signs in; callers never see it.");
@@ -93,10 +117,29 @@ static const Field RESOURCE_FIELDS[] = {
       .choices = &TYPE_CHOICES,
       .doc = "What kind of system it is." },
     { .key = "address",
-      .type = FIELD_ADDRESS,
+      .type = FIELD_ADDRESSES,
       .required = true,
-      AT(Resource, address),
-      .doc = "Host and port." },
+      AT(Resource, addresses),
+      .doc = "Host and port; up to 8 of them with commas between, servers of one cluster, tried in "
+             "this order. Names are resolved anew for each connection, and every address a name "
+             "gives is tried." },
+    { .key = "target_session_attrs",
+      .type = FIELD_CHOICE,
+      AT(Resource, server),
+      .choices = &SERVER_CHOICES,
+      .standard = "any",
+      .doc = "Which server of several to use, as libpq has it: the first in order that is so. "
+             "`read-write`, `read-only`: does it take writes by default? `primary`, `standby`: is "
+             "it in recovery? `prefer-standby`: a standby, else any." },
+    { .key = "pooler",
+      .type = FIELD_CHOICE,
+      AT(Resource, pooler),
+      .choices = &POOLER_CHOICES,
+      .standard = "none",
+      .doc = "Does a connection pooler (PgBouncer and the like) stand before the target? It must "
+             "be in "
+             "session mode and reset its connections (PgBouncer's default); one that hands a "
+             "connection to somebody else between two transactions is refused." },
     { .key = "database",
       .type = FIELD_TEXT,
       AT(Resource, database),

@@ -190,6 +190,30 @@ static void read_address(Loader *l, const Slot *s, Bytes text)
         put(s, &address, sizeof address);
 }
 
+static void read_addresses(Loader *l, const Slot *s, Bytes text)
+{
+    Address *mem = get_memory(l, ADDRESSES_MAX, sizeof *mem);
+    Addresses addresses = { .at = mem };
+    bool more = true;
+
+    while (mem != NULL && more) {
+        const size_t comma = text_find(text, LIT(","));
+
+        if (addresses.count == ADDRESSES_MAX) {
+            complain(l, s, "must not have more than 8 addresses");
+            return;
+        }
+        if (scalar_address(text_trim(bytes_upto(text, comma)), &mem[addresses.count]) != OK) {
+            complain(l, s, "must be `HOST:PORT`, or several of them with commas between");
+            return;
+        }
+        addresses.count++;
+        more = comma < text.len;
+        text = bytes_from(text, more ? comma + 1 : text.len);
+    }
+    put(s, &addresses, sizeof addresses);
+}
+
 static void read_bool(Loader *l, const Slot *s, Bytes text)
 {
     bool value;
@@ -227,6 +251,9 @@ static void read_scalar(Loader *l, const Slot *s, Bytes text)
         return;
     case FIELD_ADDRESS:
         read_address(l, s, text);
+        return;
+    case FIELD_ADDRESSES:
+        read_addresses(l, s, text);
         return;
     case FIELD_FLAGS:
     case FIELD_KINDS:
@@ -384,7 +411,8 @@ static void read_labels(Loader *l, Slot *s, const Node *node)
 
 static bool takes_quotes(FieldType type)
 {
-    return type == FIELD_TEXT || type == FIELD_CHOICE || type == FIELD_ADDRESS;
+    return type == FIELD_TEXT || type == FIELD_CHOICE || type == FIELD_ADDRESS ||
+           type == FIELD_ADDRESSES;
 }
 
 static void read_value(Loader *l, Slot *s, const Node *node)

@@ -99,6 +99,7 @@ static void put_type(Json *j, const Field *f)
         put_text_type(j, "^[0-9]+(B|KiB|MiB|GiB)$");
         return;
     case FIELD_ADDRESS:
+    case FIELD_ADDRESSES:
         put_text_type(j, ":[0-9]{1,5}$");
         return;
     case FIELD_CHOICE:
@@ -196,6 +197,8 @@ static Err put_type_doc(const Field *f, Buf *out)
         return put_choices_doc(f->choices, out);
     case FIELD_ADDRESS:
         return text_format(out, "`HOST:PORT`");
+    case FIELD_ADDRESSES:
+        return text_format(out, "`HOST:PORT`, or several with commas between");
     case FIELD_TEXTS:
         return text_format(out, "list: %s", text_form_doc(f->form));
     case FIELD_TABLES:

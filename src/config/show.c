@@ -148,20 +148,35 @@ static void show_scalar(Json *j, const Field *f, const uint8_t *base)
     }
 }
 
-static void show_address(Json *j, const Field *f, const uint8_t *base)
+static void show_addresses(Json *j, const Field *f, const Addresses *list)
 {
-    Address a;
     Buf text;
 
-    get(f, base, &a, sizeof a);
-    buf_init(&text, 512);
-    const bool ipv6 = text_find(a.host, LIT(":")) < a.host.len;
+    buf_init(&text, 4096);
+    for (size_t i = 0; i < list->count && j->err == OK; i++) {
+        const Address *a = &list->at[i];
+        const bool ipv6 = text_find(a->host, LIT(":")) < a->host.len;
 
-    if (j->err == OK)
-        j->err = text_format(&text, ipv6 ? "[%.*s]:%u" : "%.*s:%u", SHOW(a.host), a.port);
+        j->err = text_format(&text, ipv6 ? "%s[%.*s]:%u" : "%s%.*s:%u", i > 0 ? "," : "",
+                             SHOW(a->host), a->port);
+    }
     if (j->err == OK)
         json_write_string(j, f->key, buf_view(&text));
     buf_done(&text);
+}
+
+static void show_address(Json *j, const Field *f, const uint8_t *base)
+{
+    Addresses list;
+    Address one;
+
+    if (f->type == FIELD_ADDRESSES) {
+        get(f, base, &list, sizeof list);
+    } else {
+        get(f, base, &one, sizeof one);
+        list = (Addresses){ &one, 1 };
+    }
+    show_addresses(j, f, &list);
 }
 
 static void show_record(Json *j, const Record *r, const uint8_t *base, Arena *keys);
@@ -187,6 +202,7 @@ static void show_field(Json *j, const Field *f, const uint8_t *base, Arena *keys
         show_labels(j, f, base, keys);
         return;
     case FIELD_ADDRESS:
+    case FIELD_ADDRESSES:
         show_address(j, f, base);
         return;
     case FIELD_OBJECT:

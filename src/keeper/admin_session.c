@@ -17,6 +17,7 @@ static Err put_session(const StoreSession *n, Buf *out)
     json_write_string(&j, "user", n->user);
     json_write_string(&j, "kind", text_of(identity_kind_name(n->kind)));
     json_write_string(&j, "resource", n->resource);
+    json_write_string(&j, "server", n->server);
     json_write_string(&j, "peer", n->peer);
     json_write_string(&j, "application", n->application);
     json_write_string(&j, "purpose", n->purpose);

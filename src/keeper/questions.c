@@ -1,5 +1,6 @@
 #include "keeper/questions.h"
 
+#include "base/text.h"
 #include "keeper/admin.h"
 #include "keeper/approve.h"
 #include "keeper/segments.h"
@@ -82,6 +83,18 @@ static Err on_session_end(KeeperPeer *p, const ChannelMessage *m, Arena *a)
     return approve_session_gone(k, &end.session);
 }
 
+static Err on_session_server(KeeperPeer *p, const ChannelMessage *m, Arena *a)
+{
+    SessionServer at;
+    StoreSession session;
+
+    TRY(unpack_session_server(m->body, &at));
+    const Err live = keeper_session(p->keeper, &at.session, &p->writer, a, &session);
+    if (live != OK)
+        return live == ERR_MORE ? OK : live; /* it has ended, or never was this worker's */
+    return store_session_server(p->keeper->store, &at.session, utf8_upto(at.endpoint, 64));
+}
+
 static Err on_session_alive(KeeperPeer *p, const ChannelMessage *m, Arena *a)
 {
     SessionAlive alive;
@@ -110,6 +123,12 @@ static Err on_upstream_prove(KeeperPeer *p, const ChannelMessage *m, Arena *a)
 {
     (void)a;
     return upstream_prove(p, m->id, m->body);
+}
+
+static Err on_upstream_md5(KeeperPeer *p, const ChannelMessage *m, Arena *a)
+{
+    (void)a;
+    return upstream_md5(p, m);
 }
 
 static Err on_tls_sign(KeeperPeer *p, const ChannelMessage *m, Arena *a)
@@ -178,9 +197,11 @@ static const struct {
     { ASK_SIGNIN_BEGIN, on_signin_begin },
     { ASK_SIGNIN_PROVE, on_signin_prove },
     { ASK_SESSION_END, on_session_end },
+    { ASK_SESSION_SERVER, on_session_server },
     { ASK_SESSION_ALIVE, on_session_alive },
     { ASK_RECORDED, on_recorded },
     { ASK_UPSTREAM_PROVE, on_upstream_prove },
+    { ASK_UPSTREAM_MD5, on_upstream_md5 },
     { ASK_TLS_SIGN, on_tls_sign },
     { ASK_PSEUDONYM_KEY, on_pseudonym_key },
     { ASK_HOLD, on_hold },

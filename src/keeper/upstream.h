@@ -6,6 +6,7 @@
 
 #include "crypto/scram.h"
 #include "model/ask.h"
+#include "sys/channel.h"
 
 enum { SALTED_MAX = 64 };
 
@@ -28,6 +29,7 @@ struct KeeperPeer;
 
 void salted_cache_done(SaltedCache *c);
 /* Answers by the peer's channel, now or later. ERR_MALFORMED: not a question that may be asked. */
+Err upstream_md5(struct KeeperPeer *peer, const ChannelMessage *m) MUST_CHECK;
 Err upstream_prove(struct KeeperPeer *peer, uint64_t question, Bytes body) MUST_CHECK;
 
 #endif

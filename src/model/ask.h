@@ -60,6 +60,10 @@ typedef enum Party {
     /* worker → keeper: a signature for a TLS handshake, please. */                              \
     X(TLS_SIGN, 36, WORKER, KEEPER, true)                                                          \
     /* console → keeper: one call on the admin socket; the client's descriptor is attached. */   \
+    /* worker → keeper: which of the target's servers a session is on. */                        \
+    X(SESSION_SERVER, 37, WORKER, KEEPER, false)                                                   \
+    /* worker → keeper: the answer to a target that asks for MD5. */                             \
+    X(UPSTREAM_MD5, 38, WORKER, KEEPER, true)                                                      \
     X(ADMIN, 40, CONSOLE, KEEPER, false)                                                           \
     X(ADMIN_PART, 41, KEEPER, CONSOLE, false)                                                      \
     X(ADMIN_DONE, 42, KEEPER, CONSOLE, false)
@@ -80,12 +84,20 @@ bool ask_allowed(uint16_t kind, Party from, Party to, bool is_question);
     F(ID, writer) /* workers: who writes their segments */                                         \
     F(U8, known)  /* 1: the child lived before this keeper did */
 #define READY_FIELDS(F)                                                                            \
-    F(U8, landlock_abi)                 /* 0: Landlock is not active */                            \
-    F(U8, seccomp)                      /* 1: active */
-#define DIAL_FIELDS(F) F(U32, resource) /* index in the policy */
+    F(U8, landlock_abi) /* 0: Landlock is not active */                                            \
+    F(U8, seccomp)      /* 1: active */
+/* An endpoint is an address as text, "10.0.0.7:5432". Both of these only narrow what the resource's
+ * own addresses resolve to. */
+#define DIAL_FIELDS(F)                                                                             \
+    F(U32, resource) /* index in the policy */                                                     \
+    F(BYTES, only)   /* this endpoint; empty: the first that answers */                            \
+    F(LIST, tried)   /* but none of these endpoints */
 #define DIAL_ANSWER_FIELDS(F)                                                                      \
-    F(U8, ok)     /* 1: a descriptor is attached */                                                \
-    F(BYTES, why) /* for the log: "connection refused" */
+    F(U8, ok)          /* 1: a descriptor is attached */                                           \
+    F(U32, address)    /* index in the resource's addresses */                                     \
+    F(BYTES, endpoint) /* what it is connected to */                                               \
+    F(LIST, failed)    /* endpoints that did not answer */                                         \
+    F(BYTES, why)      /* for people: "db1:5432 (10.0.0.7:5432): Connection refused; …" */
 #define CANCEL_FIELDS(F)                                                                           \
     F(U32, slot)                                                                                   \
     F(U32, pid)                                                                                    \
@@ -140,6 +152,9 @@ bool ask_allowed(uint16_t kind, Party from, Party to, bool is_question);
     F(ID, session)                                                                                 \
     F(BYTES, reason)                                                                               \
     F(U64, statements)
+#define SESSION_SERVER_FIELDS(F)                                                                   \
+    F(ID, session)                                                                                 \
+    F(BYTES, endpoint) /* "10.0.0.7:5432" */
 #define SESSION_ALIVE_FIELDS(F)                                                                    \
     F(ID, session)                                                                                 \
     F(ID, writer)
@@ -177,6 +192,11 @@ typedef enum DiskLevel {
     F(U8, ok)                                                                                      \
     F(BYTES, client_final)                                                                         \
     F(KEY, server_signature) /* what the server must show */
+#define UPSTREAM_MD5_FIELDS(F)                                                                     \
+    F(ID, session)                                                                                 \
+    F(U32, resource)                                                                               \
+    F(BYTES, salt)
+#define UPSTREAM_MD5_ANSWER_FIELDS(F) F(BYTES, text) /* "md5…"; empty: no */
 #define TLS_SIGN_FIELDS(F)                                                                         \
     F(U8, scheme) /* TlsScheme */                                                                  \
     F(BYTES, data)
@@ -278,12 +298,15 @@ typedef enum HoldState {
     X(SigninProve, signin_prove, SIGNIN_PROVE_FIELDS)                                              \
     X(SigninProveAnswer, signin_prove_answer, SIGNIN_PROVE_ANSWER_FIELDS)                          \
     X(SessionEnd, session_end, SESSION_END_FIELDS)                                                 \
+    X(SessionServer, session_server, SESSION_SERVER_FIELDS)                                        \
     X(SessionAlive, session_alive, SESSION_ALIVE_FIELDS)                                           \
     X(Recorded, recorded, RECORDED_FIELDS)                                                         \
     X(Budget, budget, BUDGET_FIELDS)                                                               \
     X(Disk, disk, DISK_FIELDS)                                                                     \
     X(UpstreamProve, upstream_prove, UPSTREAM_PROVE_FIELDS)                                        \
     X(UpstreamProveAnswer, upstream_prove_answer, UPSTREAM_PROVE_ANSWER_FIELDS)                    \
+    X(UpstreamMd5, upstream_md5, UPSTREAM_MD5_FIELDS)                                              \
+    X(UpstreamMd5Answer, upstream_md5_answer, UPSTREAM_MD5_ANSWER_FIELDS)                          \
     X(TlsSign, tls_sign, TLS_SIGN_FIELDS)                                                          \
     X(TlsSignAnswer, tls_sign_answer, TLS_SIGN_ANSWER_FIELDS)                                      \
     X(PseudonymKey, pseudonym_key, PSEUDONYM_KEY_FIELDS)                                           \

@@ -36,6 +36,7 @@
     X(3402, "53400", ERROR, "budget used up", "")                                                  \
     X(5101, "57P03", FATAL, "target down", "try again later")                                      \
     X(5102, "08004", FATAL, "target refused the gateway's credential", "tell the administrator")   \
+    X(5103, "08004", FATAL, "target is not what was configured", "tell the administrator")         \
     X(5201, "53100", FATAL, "recording not possible, nothing was run", "tell the administrator")   \
     X(5202, "XX000", ERROR, "masking failed, result withheld", "tell the administrator")           \
     X(5301, "53300", FATAL, "at capacity", "try again later")                                      \

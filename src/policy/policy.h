@@ -39,13 +39,34 @@ typedef struct Address {
     uint16_t port;
 } Address;
 
+typedef struct Addresses {
+    const Address *at; /* in the order in which they are tried */
+    size_t count;
+} Addresses;
+enum { ADDRESSES_MAX = 8 };
+
+/* Which server of several: libpq's names and meanings. */
+typedef enum TargetServer {
+    SERVER_ANY = 0,
+    SERVER_READ_WRITE, /* takes writes by default */
+    SERVER_READ_ONLY,
+    SERVER_PRIMARY, /* not in recovery */
+    SERVER_STANDBY,
+    SERVER_PREFER_STANDBY, /* a standby; if there is none, any */
+} TargetServer;
+
 typedef enum ResourceType { RESOURCE_POSTGRES = 1 } ResourceType;
 typedef enum TlsMode { TLS_DISABLE = 1, TLS_VERIFY_FULL } TlsMode;
 typedef enum NewerServer { NEWER_REFUSE = 0, NEWER_ALLOW } NewerServer;
 
 /* `password` is a reference ("file:/etc/chaperone/ehr", "env:EHR"), never the secret. */
+typedef enum Md5Use { MD5_REFUSE = 0, MD5_ALLOW } Md5Use;
+/* What may stand between the gateway and the target's server? */
+typedef enum Pooler { POOLER_NONE = 0, POOLER_SESSION } Pooler;
+
 typedef struct Credentials {
     Bytes user, password;
+    Md5Use md5;
 } Credentials;
 
 /* `ca` is a reference to a public file ("file:/etc/chaperone/ehr-ca.pem"). */
@@ -57,7 +78,9 @@ typedef struct TargetTls {
 typedef struct Resource {
     Bytes name;
     ResourceType type;
-    Address address;
+    Addresses addresses;
+    TargetServer server;
+    Pooler pooler;
     Bytes database; /* empty: the resource's name */
     Credentials credentials;
     TargetTls tls;

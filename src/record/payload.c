@@ -156,6 +156,7 @@ Err payload_session_end(const SessionEndNote *n, Buf *out)
     json_write_object(&j, NULL);
     json_write_string(&j, "reason", n->reason);
     json_write_u64(&j, "statements", n->statements);
+    json_write_string(&j, "server", n->server);
     json_write_string(&j, "target_tls_version", n->target_tls_version);
     json_write_string(&j, "target_tls_cipher", n->target_tls_cipher);
     json_write_object_end(&j);

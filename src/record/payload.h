@@ -24,6 +24,7 @@ typedef struct SessionStartNote {
 typedef struct SessionEndNote {
     Bytes reason;
     uint64_t statements;
+    Bytes server; /* of the target, "10.0.0.7:5432"; empty: never got there */
     Bytes target_tls_version, target_tls_cipher; /* towards the target; empty: plain, or never */
 } SessionEndNote;
 

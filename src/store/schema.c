@@ -60,4 +60,9 @@
     " day_bytes INTEGER NOT NULL, PRIMARY KEY (user, resource)) STRICT;"                           \
     "PRAGMA user_version = 2;"
 
-const char *const STORE_MIGRATIONS[STORE_SCHEMA_VERSION] = { STEP_1, STEP_2 };
+/* Which of the target's servers a session is on, "10.0.0.7:5432". */
+#define STEP_3                                                                                     \
+    "ALTER TABLE session ADD COLUMN server TEXT NOT NULL DEFAULT '';"                              \
+    "PRAGMA user_version = 3;"
+
+const char *const STORE_MIGRATIONS[STORE_SCHEMA_VERSION] = { STEP_1, STEP_2, STEP_3 };

@@ -9,7 +9,8 @@ static const char ADD[] =
     " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 #define COLUMNS                                                                                    \
     "SELECT id, writer, user, kind, resource, peer, application, purpose, credential, audit_key,"  \
-    " content_key, first_segment, started, ended, reason, statements, recorded FROM session "
+    " content_key, first_segment, started, ended, reason, statements, recorded, server FROM "      \
+    "session "
 static const char GET[] = COLUMNS "WHERE id = ?";
 static const char FIND[] = COLUMNS "WHERE text = ?";
 static const char EACH[] =
@@ -17,6 +18,7 @@ static const char EACH[] =
             " AND (?3 = 0 OR ended = 0) ORDER BY started DESC LIMIT ?4";
 static const char END[] =
     "UPDATE session SET ended = ?, reason = ?, statements = ? WHERE id = ? AND ended = 0";
+static const char SERVER[] = "UPDATE session SET server = ? WHERE id = ?";
 static const char LIVE_COUNT[] = "SELECT count(*) FROM session WHERE ended = 0";
 static const char KEY_ADD[] =
     "INSERT INTO record_key (id, wrapped, session, content, created) VALUES (?, ?, ?, ?, ?)";
@@ -67,6 +69,7 @@ static StoreSession take(Query *q)
     n.reason = query_take(q);
     n.statements = query_take_u64(q);
     n.recorded = query_take_u64(q);
+    n.server = query_take(q);
     return n;
 }
 
@@ -76,8 +79,8 @@ static Err one(Query *q, Arena *a, StoreSession *ret)
 
     if (query_next(q)) {
         *ret = take(q);
-        Bytes *const texts[] = { &ret->user,        &ret->resource, &ret->peer,
-                                 &ret->application, &ret->purpose,  &ret->reason };
+        Bytes *const texts[] = { &ret->user,    &ret->resource, &ret->peer,  &ret->application,
+                                 &ret->purpose, &ret->reason,   &ret->server };
         err = OK;
         for (size_t i = 0; i < COUNT_OF(texts) && err == OK; i++)
             err = arena_copy(a, *texts[i], texts[i]);
@@ -130,6 +133,15 @@ Err store_session_end(Store *s, const StoreSession *ended)
     query_blob(&q, VIEW(ended->id.bytes));
     TRY(query_changed(&q, &changed));
     return changed == 1 ? OK : ERR_MORE;
+}
+
+Err store_session_server(Store *s, const Id *id, Bytes endpoint)
+{
+    Query q = query_begin(s, SERVER);
+
+    query_text(&q, endpoint);
+    query_blob(&q, VIEW(id->bytes));
+    return query_run(&q);
 }
 
 Err store_session_live_count(Store *s, uint64_t *ret)

@@ -19,6 +19,7 @@ typedef struct StoreSession {
     Bytes reason;
     uint64_t statements;
     uint64_t recorded; /* bytes of the journal, as far as they are counted (store_recorded.h) */
+    Bytes server;      /* "10.0.0.7:5432" of the target; empty: not there yet */
 } StoreSession;
 
 typedef struct StoreKey {
@@ -48,6 +49,8 @@ Err store_session_each(Store *s, const SessionFilter *filter, StoreSessionFn *fn
                        void *ctx) MUST_CHECK;
 /* ERR_MORE: not live. */
 Err store_session_end(Store *s, const StoreSession *ended) MUST_CHECK;
+/* Which of the target's servers it is on. */
+Err store_session_server(Store *s, const Id *id, Bytes endpoint) MUST_CHECK;
 Err store_session_live_count(Store *s, uint64_t *ret) MUST_CHECK;
 
 Err store_key_add(Store *s, const StoreKey *key) MUST_CHECK;

@@ -184,22 +184,38 @@ static int try_one(const struct addrinfo *a, unsigned timeout_s)
     return -1;
 }
 
-Err net_dial(const char *host, uint16_t port, unsigned timeout_s, int *ret_fd, const char **ret_why)
+static int dial_one(const NetDial *d, const struct addrinfo *a, char endpoint[NET_ENDPOINT_BYTES])
+{
+    Peer peer = { 0 };
+
+    if (a->ai_addrlen > sizeof peer)
+        return -1;
+    memcpy(&peer, a->ai_addr, a->ai_addrlen);
+    peer_text(&peer, endpoint);
+    if (!d->wanted(d->ctx, endpoint))
+        return -1;
+    const int fd = try_one(a, d->timeout_s);
+    /* A blocking connect that ran into SO_SNDTIMEO says EINPROGRESS (socket(7)). */
+    if (fd < 0)
+        d->failed(d->ctx, endpoint, strerror(errno == EINPROGRESS ? ETIMEDOUT : errno));
+    return fd;
+}
+
+Err net_dial(const NetDial *d, int *ret_fd, char ret_endpoint[NET_ENDPOINT_BYTES])
 {
     const struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV };
     struct addrinfo *found = NULL;
     char service[8];
     int fd = -1;
 
-    (void)snprintf(service, sizeof service, "%u", port);
-    const int err = getaddrinfo(host, service, &hints, &found);
+    (void)snprintf(service, sizeof service, "%u", d->port);
+    const int err = getaddrinfo(d->host, service, &hints, &found);
     if (err != 0) {
-        *ret_why = gai_strerror(err);
+        d->failed(d->ctx, "", gai_strerror(err));
         return ERR_IO;
     }
     for (const struct addrinfo *a = found; a != NULL && fd < 0; a = a->ai_next)
-        fd = try_one(a, timeout_s);
-    *ret_why = fd < 0 ? strerror(errno) : "";
+        fd = dial_one(d, a, ret_endpoint);
     freeaddrinfo(found);
     *ret_fd = fd;
     return fd < 0 ? ERR_IO : OK;

@@ -20,9 +20,20 @@ bool net_peer_is_loopback(int fd);
 /* The other side's process, by SO_PEERCRED. */
 Err net_peer_process(int fd, pid_t *ret_pid, uid_t *ret_uid) MUST_CHECK;
 
-/* Name resolution and connect, blocking, at most `timeout_s` a candidate. Only for a process
- * of its own. *ret_why is a static text on ERR_IO. */
-Err net_dial(const char *host, uint16_t port, unsigned timeout_s, int *ret_fd,
-             const char **ret_why) MUST_CHECK;
+enum { NET_ENDPOINT_BYTES = 64 }; /* "10.0.0.7:5432", "[::1]:5432" and a NUL */
+
+/* Name resolution, then every address it gives in its order until one connects: blocking, at most
+ * `timeout_s` each. Only for a process of its own. */
+typedef struct NetDial {
+    const char *host;
+    uint16_t port;
+    unsigned timeout_s;
+    bool (*wanted)(void *ctx, const char *endpoint);
+    /* `endpoint` empty: the name cannot be resolved. `why` is a static text. */
+    void (*failed)(void *ctx, const char *endpoint, const char *why);
+    void *ctx;
+} NetDial;
+/* ERR_IO: none did, or none was wanted. */
+Err net_dial(const NetDial *d, int *ret_fd, char ret_endpoint[NET_ENDPOINT_BYTES]) MUST_CHECK;
 
 #endif

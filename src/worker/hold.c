@@ -318,9 +318,10 @@ static void on_cancel_dialed(void *ctx, const ChannelMessage *m)
 void hold_cancel_target(Session *s)
 {
     CLEANUP(buf_done) Buf body = { 0 };
-    const DialAsk dial = { .resource = target_index(s->target) };
+    const DialAsk dial = { .resource = target_index(s->target),
+                           .only = text_of(s->route.endpoint) };
 
-    buf_init(&body, 64);
+    buf_init(&body, 256);
     if (s->phase == SESSION_OPEN && pack_dial(&body, &dial) == OK)
         (void)!channel_ask(s->worker->supervisor, ASK_DIAL, buf_view(&body), on_cancel_dialed, s);
 }
@@ -343,14 +344,14 @@ void hold_cancel(Worker *w, const Cancel *cancel)
     CLEANUP(buf_done) Buf body = { 0 };
 
     if (cancel->slot != w->slot) {
-        buf_init(&body, 64);
+        buf_init(&body, 64 + PG_CANCEL_KEY_MAX);
         if (pack_cancel(&body, cancel) == OK)
             (void)!channel_tell(w->supervisor, ASK_CANCEL, buf_view(&body), -1);
         return;
     }
     for (Session *s = w->sessions; s != NULL; s = s->next)
         if (s->cancel_pid == cancel->pid && s->phase == SESSION_OPEN &&
-            secret_eq(VIEW(s->cancel_key), cancel->key)) {
+            secret_eq(bytes_upto(VIEW(s->cancel_key), s->cancel_key_bytes), cancel->key)) {
             cancel_session(s);
             return;
         }

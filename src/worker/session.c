@@ -196,6 +196,16 @@ void session_attach_server(Session *s, int fd)
         s->server_gone = true;
 }
 
+void session_detach_server(Session *s)
+{
+    tls_free(s->server_tls);
+    s->server_tls = NULL;
+    poll_end(&s->server_poll, &s->server_fd);
+    s->server_gone = false;
+    buf_release(&s->gate.wire.from_server);
+    buf_release(&s->gate.wire.to_server);
+}
+
 /* --- sending -------------------------------------------------------------------------------- */
 
 /* Every byte towards the client is in the record before it is here: gate.written says so. */
@@ -255,8 +265,10 @@ void session_farewell(Session *s, const Fault *fault)
         session_mark(s);
         return;
     }
-    Fault last = *fault;
-    if (pg_fault(&s->gate.wire.to_client, &last, shown) != OK)
+    Buf *out = &s->gate.wire.to_client;
+    const Err err =
+        s->signin.startup.before_3 ? pg_fault_before_3(out, fault) : pg_fault(out, fault, shown);
+    if (err != OK)
         s->client_gone = true;
     s->pg.phase = PG_ENDED;
     session_end(s, message_entry(fault->code)->title);
@@ -272,6 +284,7 @@ static void write_end(Session *s)
     const SessionEndNote note = {
         .reason = text_of(s->end_reason),
         .statements = s->statements,
+        .server = text_of(s->route.endpoint),
         .target_tls_version = text_of(tls != NULL ? tls_version(tls) : NULL),
         .target_tls_cipher = text_of(tls != NULL ? tls_cipher(tls) : NULL),
     };
@@ -327,6 +340,7 @@ void session_free(Session *s)
     pg_done(&s->pg);
     ruler_done(&s->ruler);
     pg_upstream_done(&s->upstream);
+    route_done(&s->route);
     done_signed_in(s);
     Wire *wire = &s->gate.wire;
     buf_done(&wire->from_client);
@@ -398,9 +412,11 @@ void session_step(Session *s)
     take_pending(s);
     switch (s->phase) {
     case SESSION_SIGNIN:
+        signin_step(s);
+        break;
     case SESSION_SECURING:
     case SESSION_UPSTREAM:
-        signin_step(s);
+        connect_step(s);
         break;
     case SESSION_SHAKING:
         secure_step(s);

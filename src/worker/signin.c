@@ -1,5 +1,5 @@
-/* From accept to the first ReadyForQuery: the client's sign-in, what must be known before it may
- * ask anything, and the gateway's own sign-in at the target. */
+/* From accept to the target (connect.c): the client's sign-in, and what must be known before it may
+ * ask anything. */
 #include "worker/worker.h"
 
 #include "base/encode.h"
@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-enum { PREPARE_MS = 10000, UPSTREAM_MS = 15000, NONCE_BYTES = 18, SLOT_SHIFT = 24 };
+enum { PREPARE_MS = 10000 };
 
 static void refuse(Session *s, MessageCode code)
 {
@@ -25,9 +25,7 @@ static Err ask_keeper(Session *s, uint16_t kind, Bytes body, ChannelAnswer *answ
     return channel_ask(s->worker->keeper, kind, body, answer, s);
 }
 
-/* --- the target ------------------------------------------------------------------------------ */
-
-static Bytes setting_named(const PgStartup *p, const char *name, bool own)
+Bytes signin_setting(const PgStartup *p, const char *name, bool own)
 {
     const PgSetting *list = own ? p->own : p->settings;
     const size_t count = own ? p->own_count : p->setting_count;
@@ -36,177 +34,6 @@ static Bytes setting_named(const PgStartup *p, const char *name, bool own)
         if (text_eq_nocase(list[i].name, text_of(name)))
             return list[i].value;
     return (Bytes){ 0 };
-}
-
-static void on_upstream_proof(void *ctx, const ChannelMessage *m)
-{
-    Session *s = ctx;
-    UpstreamProveAnswer a;
-    Hash signature;
-
-    session_mark(s);
-    if (m == NULL || unpack_upstream_prove_answer(m->body, &a) != OK || a.ok == 0) {
-        refuse(s, CHP_5102);
-        return;
-    }
-    memcpy(signature.bytes, a.server_signature.bytes, sizeof signature.bytes);
-    s->phase = SESSION_UPSTREAM;
-    if (pg_upstream_proved(&s->upstream, &s->gate.wire, a.client_final, &signature) != OK)
-        refuse(s, CHP_5102);
-}
-
-static void prove_upstream(Session *s)
-{
-    CLEANUP(buf_done) Buf body = { 0 };
-    const UpstreamProve ask = {
-        .session = s->id,
-        .resource = target_index(s->target),
-        .client_first_bare = s->upstream.client_first_bare,
-        .server_first = s->upstream.server_first,
-        .gs2_header = s->upstream.gs2_header,
-        .binding = s->upstream.binding,
-    };
-
-    buf_init(&body, 16 << 10);
-    if (pack_upstream_prove(&body, &ask) != OK ||
-        ask_keeper(s, ASK_UPSTREAM_PROVE, buf_view(&body), on_upstream_proof) != OK)
-        refuse(s, CHP_5201);
-}
-
-/* Our own process id and key: the top bits say which worker knows the session. */
-static void choose_cancel_key(Session *s)
-{
-    uint32_t random;
-
-    random_fill(&random, sizeof random);
-    random_fill(s->cancel_key, sizeof s->cancel_key);
-    s->cancel_pid = s->worker->slot << SLOT_SHIFT | (random & 0xFFFFFF);
-}
-
-static Err open_road(Session *s)
-{
-    Buf *out = &s->gate.wire.to_client;
-    size_t mark;
-
-    choose_cancel_key(s);
-    TRY(buf_append(out, buf_view(&s->upstream.parameters)));
-    TRY(pg_parameter(out, LIT("chaperone.session"), text_of(id_text('s', &s->id).text)));
-    TRY(pg_open(out, 'K', &mark));
-    TRY(buf_u32(out, s->cancel_pid));
-    TRY(buf_append(out, VIEW(s->cancel_key)));
-    pg_close(out, mark);
-    TRY(pg_ready(out, 'I'));
-    ports_connect(s);
-    s->deadline_ms = 0;
-    s->phase = SESSION_OPEN;
-    session_mark(s);
-    return OK;
-}
-
-static void upstream_step(Session *s)
-{
-    PgUpstreamOrder order;
-    const Err err = pg_upstream_spoke(&s->upstream, &s->gate.wire, &order);
-
-    if (err != OK) {
-        log_line(LOG_WARN, "target", "%.*s refused the gateway: SQLSTATE %.*s",
-                 SHOW(target_resource(s->target)->name), SHOW(s->upstream.refused));
-        refuse(s, CHP_5102);
-    } else if (order == UPSTREAM_PROVE) {
-        prove_upstream(s);
-    } else if (order == UPSTREAM_READY && open_road(s) != OK) {
-        refuse(s, CHP_5101);
-    } else if (s->server_gone && order == UPSTREAM_WAIT) {
-        refuse(s, CHP_5101);
-    }
-}
-
-static Err start_upstream(Session *s)
-{
-    CLEANUP(buf_done) Buf nonce = { 0 }, name = { 0 }, path = { 0 };
-    const Resource *resource = target_resource(s->target);
-    const PgStartup *p = &s->signin.startup;
-    uint8_t random[NONCE_BYTES];
-    PgSetting settings[PG_SETTINGS_MAX + 1];
-
-    buf_init(&nonce, 64);
-    buf_init(&name, 128);
-    buf_init(&path, 1024);
-    random_fill(random, sizeof random);
-    TRY(base64_encode(VIEW(random), &nonce));
-    TRY(text_format(&name, "chaperone/%s/%.*s", id_text('s', &s->id).text, SHOW(s->who.name)));
-    TRY(text_format(&path, "%.*s", SHOW(s->view->knowledge->default_path)));
-    memcpy(settings, p->settings, p->setting_count * sizeof *settings);
-    settings[p->setting_count] = (PgSetting){ LIT("search_path"), buf_view(&path) };
-    const PgUpstreamStart start = {
-        .user = resource->credentials.user,
-        .database = resource->database.len > 0 ? resource->database : resource->name,
-        .application = utf8_upto(buf_view(&name), 63),
-        .settings = settings,
-        .setting_count = p->setting_count + 1,
-        .nonce = buf_view(&nonce),
-        .binding = s->server_tls != NULL ? tls_binding(s->server_tls) : (Bytes){ 0 },
-    };
-    s->phase = SESSION_UPSTREAM;
-    s->deadline_ms = now_ms(s->worker) + UPSTREAM_MS;
-    return pg_upstream_init(&s->upstream, &s->arena, &start, &s->gate.wire);
-}
-
-/* Handshake done, or not needed. */
-static void enter_target(Session *s)
-{
-    if (start_upstream(s) != OK)
-        refuse(s, CHP_5101);
-}
-
-static void secure_target(Session *s)
-{
-    const char *why = "it hung up";
-    const Err err =
-        s->server_gone ? ERR_IO : target_secure(s->target, s->server_fd, &s->server_tls, &why);
-
-    if (err == OK) {
-        enter_target(s);
-    } else if (err != ERR_MORE) {
-        log_line(LOG_WARN, "tls", "%.*s: %s; nothing is sent to it in plain text",
-                 SHOW(target_resource(s->target)->name), why);
-        refuse(s, CHP_5101);
-    }
-}
-
-static void on_dialed(void *ctx, const ChannelMessage *m)
-{
-    Session *s = ctx;
-    DialAnswer a = { 0 };
-
-    session_mark(s);
-    if (m == NULL || unpack_dial_answer(m->body, &a) != OK || a.ok == 0 || m->fd < 0) {
-        log_line(LOG_WARN, "target", "%.*s cannot be reached: %.*s",
-                 SHOW(target_resource(s->target)->name), SHOW(a.why));
-        refuse(s, CHP_5101);
-        return;
-    }
-    session_attach_server(s, m->fd);
-    if (!target_is_secured(s->target)) {
-        enter_target(s);
-        return;
-    }
-    s->phase = SESSION_SECURING;
-    s->deadline_ms = now_ms(s->worker) + UPSTREAM_MS;
-    if (target_secure_begin(m->fd) != OK)
-        refuse(s, CHP_5101);
-}
-
-static void dial(Session *s)
-{
-    CLEANUP(buf_done) Buf body = { 0 };
-    const DialAsk ask = { .resource = target_index(s->target) };
-
-    buf_init(&body, 64);
-    s->phase = SESSION_DIALING;
-    if (pack_dial(&body, &ask) != OK ||
-        channel_ask(s->worker->supervisor, ASK_DIAL, buf_view(&body), on_dialed, s) != OK)
-        refuse(s, CHP_5101);
 }
 
 /* --- what must be known first ---------------------------------------------------------------- */
@@ -224,7 +51,7 @@ void signin_prepared(Session *s)
         refuse(s, CHP_5202);
         return;
     }
-    dial(s);
+    connect_begin(s);
 }
 
 static void on_pseudonym_key(void *ctx, const ChannelMessage *m)
@@ -347,7 +174,7 @@ Err session_write_start(Session *s)
         .resource = target_resource(s->target)->name,
         .role = s->ruler.role != NULL ? s->ruler.role->name : (Bytes){ 0 },
         .peer = text_of(s->peer),
-        .application = setting_named(&s->signin.startup, "application_name", false),
+        .application = signin_setting(&s->signin.startup, "application_name", false),
         .purpose = buf_view(&s->ruler.purpose),
         .policy_hash_hex = s->worker->policy_hash_hex,
         .tls_version = text_of(s->client_tls != NULL ? tls_version(s->client_tls) : NULL),
@@ -405,7 +232,7 @@ static void on_proved(void *ctx, const ChannelMessage *m)
         refuse(s, CHP_5301);
         return;
     }
-    const Bytes purpose = setting_named(&s->signin.startup, "purpose", true);
+    const Bytes purpose = signin_setting(&s->signin.startup, "purpose", true);
     if (purpose.len > 0 && buf_append(&s->ruler.purpose, utf8_upto(purpose, 64)) != OK) {
         refuse(s, CHP_5301);
         return;
@@ -469,8 +296,8 @@ static Err ask_prove(Session *s)
         .client_final_without_proof = s->signin.client_final_without_proof,
         .gs2_header = s->signin.gs2_header,
         .tls = s->client_tls != NULL,
-        .application = setting_named(&s->signin.startup, "application_name", false),
-        .purpose = setting_named(&s->signin.startup, "purpose", true),
+        .application = signin_setting(&s->signin.startup, "application_name", false),
+        .purpose = signin_setting(&s->signin.startup, "purpose", true),
     };
 
     buf_init(&body, 32 << 10);
@@ -483,7 +310,7 @@ static Err ask_prove(Session *s)
 static void cancel(Session *s)
 {
     const PgStartup *p = &s->signin.startup;
-    const Cancel ask = { .slot = p->cancel_pid >> SLOT_SHIFT,
+    const Cancel ask = { .slot = p->cancel_pid >> CANCEL_SLOT_SHIFT,
                          .pid = p->cancel_pid,
                          .key = p->cancel_key };
 
@@ -491,7 +318,7 @@ static void cancel(Session *s)
     s->phase = SESSION_DEAD;
 }
 
-static void client_step(Session *s)
+void signin_step(Session *s)
 {
     PgSigninOrder order;
     Fault fault;
@@ -507,14 +334,4 @@ static void client_step(Session *s)
         s->phase = SESSION_SHAKING; /* once `S` has left: session_flush() */
     if (err != OK)
         session_farewell(s, &fault);
-}
-
-void signin_step(Session *s)
-{
-    if (s->phase == SESSION_UPSTREAM)
-        upstream_step(s);
-    else if (s->phase == SESSION_SECURING)
-        secure_target(s);
-    else
-        client_step(s);
 }

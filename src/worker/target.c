@@ -28,12 +28,15 @@ enum {
     ROW_MAX = 16 << 20, /* a view's definition comes as one row */
     UPSTREAM_ARENA = 1 << 20,
     NONCE_BYTES = 18,
+    QUERY_BACKEND = -3, /* behind a pooler, before each look: is it the same still? */
     QUERY_SETTINGS = -2,
     QUERY_FINGERPRINT = -1,
 };
 
 static void read_next(Target *t);
+static void dial(Target *t);
 static void flush(Target *t);
+static void lost(Target *t, const char *why);
 static void on_ready(uv_poll_t *poll, int status, int events);
 
 const Resource *target_resource(const Target *t)
@@ -59,59 +62,6 @@ bool target_is_known(const Target *t)
     return t->knowledge != NULL && !t->wanted;
 }
 
-/* --- telling sessions ----------------------------------------------------------------------- */
-
-/* Rows that waited for the catalogue are looked at once more. */
-static void plan_again(Session *s)
-{
-    if (!s->ruler.plan_waits)
-        return;
-    s->ruler.plan_waits = false;
-    s->ruler.plan_again = true;
-    session_mark(s);
-}
-
-static void move_session(Target *t, Session *s)
-{
-    ProfileView *fresh;
-
-    if (s->phase == SESSION_PREPARING) {
-        signin_prepared(s);
-        session_mark(s);
-        return;
-    }
-    if (s->phase != SESSION_OPEN)
-        return;
-    if (s->view->knowledge != t->knowledge) {
-        if (target_view(t, s->view->profile, &fresh) != OK) {
-            session_farewell(s, &(Fault){ .code = CHP_5202 });
-            return;
-        }
-        view_drop(s->view);
-        s->view = fresh;
-        s->ruler.schema = fresh->knowledge->schema;
-        s->ruler.protection = fresh->protection;
-    }
-    s->ruler.catalogue_stale = false;
-    plan_again(s);
-    if (s->gate.wait != GATE_WAITS_CATALOGUE || s->parse_job != NULL)
-        return;
-    s->ruler.read_again = true;
-    session_mark(s);
-    if (gate_resume(&s->gate) != OK)
-        session_farewell(s, &(Fault){ .code = CHP_5401 });
-}
-
-static void tell_sessions(Target *t)
-{
-    for (Session *s = t->worker->sessions, *next; s != NULL; s = next) {
-        next = s->next;
-        if (s->target == t)
-            move_session(t, s);
-    }
-    explains_known(t);
-}
-
 /* --- the connection ------------------------------------------------------------------------------
  */
 
@@ -120,10 +70,8 @@ static void free_handle(uv_handle_t *handle)
     free(handle);
 }
 
-static void hang_up(Target *t, const char *why)
+static void close_connection(Target *t)
 {
-    if (why != NULL)
-        log_line(LOG_WARN, "catalogue", "%.*s: %s", SHOW(target_resource(t)->name), why);
     if (t->poll != NULL) {
         t->poll->data = NULL;
         (void)uv_poll_stop(t->poll);
@@ -139,17 +87,45 @@ static void hang_up(Target *t, const char *why)
     arena_done(&t->arena);
     buf_release(&t->wire.from_server);
     buf_release(&t->wire.to_server);
+}
+
+static void hang_up(Target *t, const char *why)
+{
+    if (why != NULL)
+        log_line(LOG_WARN, "catalogue", "%.*s: %s", SHOW(target_resource(t)->name), why);
+    close_connection(t);
+    route_restart(&t->route);
     t->phase = TARGET_NOTHING;
     t->phase_ms = now_ms(t->worker);
 }
 
+/* What each address answered is told once, until another one tries. */
+static void nowhere(Target *t)
+{
+    log_line(LOG_WARN, "catalogue", "%.*s cannot be used: %.*s", SHOW(target_resource(t)->name),
+             SHOW(buf_view(&t->route.why)));
+    hang_up(t, NULL);
+}
+
+/* Not this server; what of the others? */
+static void elsewhere(Target *t, const char *why)
+{
+    channel_forget(t->worker->keeper, t);
+    close_connection(t);
+    if (route_reject(&t->route, target_resource(t), why) != OK)
+        nowhere(t);
+    else
+        dial(t);
+}
+
 static void send_query(Target *t)
 {
-    const char *text = t->query == QUERY_SETTINGS      ? CATALOGUE_SETTINGS
+    const char *text = t->query == QUERY_BACKEND       ? PG_BACKEND_QUERY
+                       : t->query == QUERY_SETTINGS    ? CATALOGUE_SETTINGS
                        : t->query == QUERY_FINGERPRINT ? CATALOGUE_FINGERPRINT
                                                        : catalogue_query((CatalogueQuery)t->query);
 
-    t->failed = false;
+    t->failed = t->drifted = false;
     if (t->query == QUERY_FINGERPRINT)
         buf_truncate(&t->fingerprint, 0);
     else if (t->query >= 0)
@@ -165,7 +141,7 @@ static void start_reading(Target *t, int query)
 {
     t->phase = TARGET_READING;
     t->phase_ms = now_ms(t->worker);
-    t->query = query;
+    t->query = query == QUERY_FINGERPRINT && t->upstream.pooled ? QUERY_BACKEND : query;
     if (query <= QUERY_FINGERPRINT)
         t->started = true;
     send_query(t);
@@ -174,6 +150,7 @@ static void start_reading(Target *t, int query)
 static bool is_unchanged(const Target *t)
 {
     return t->knowledge != NULL && buf_len(&t->last_fingerprint) > 0 &&
+           text_eq(t->knowledge->cluster, t->upstream.backend.cluster) &&
            text_eq(buf_view(&t->fingerprint), buf_view(&t->last_fingerprint));
 }
 
@@ -186,7 +163,7 @@ static void finish_reading(Target *t)
         return;
     }
     t->wanted = false;
-    tell_sessions(t);
+    target_tell_sessions(t);
 }
 
 /* The query at hand is answered; what comes next? */
@@ -194,6 +171,16 @@ static void read_next(Target *t)
 {
     if (t->failed) {
         hang_up(t, "the catalogue cannot be read");
+        return;
+    }
+    if (t->drifted) {
+        hang_up(t, PG_NOT_ONE_SESSION);
+        target_drifted(t);
+        return;
+    }
+    if (t->query == QUERY_BACKEND) {
+        t->query = QUERY_FINGERPRINT;
+        send_query(t);
         return;
     }
     if (t->query == QUERY_FINGERPRINT && is_unchanged(t)) {
@@ -214,12 +201,25 @@ static void read_next(Target *t)
     finish_reading(t);
 }
 
+static Err check_backend(Target *t, Bytes row)
+{
+    CLEANUP(arena_done) Arena arena = { 0 };
+    PgBackend now;
+
+    arena_init(&arena, 4096);
+    TRY(pg_backend_read(row, &arena, &now));
+    t->drifted = t->drifted || !pg_upstream_is_same(&t->upstream, &now);
+    return OK;
+}
+
 static Err keep_row(Target *t, Bytes body)
 {
     Buf *rows = t->query == QUERY_FINGERPRINT ? &t->fingerprint : &t->rows.rows[t->query];
 
     if (t->query == QUERY_SETTINGS)
         return ERR_MALFORMED;
+    if (t->query == QUERY_BACKEND)
+        return check_backend(t, body);
     TRY(buf_u32(rows, (uint32_t)body.len));
     return buf_append(rows, body);
 }
@@ -274,6 +274,30 @@ static void on_proof(void *ctx, const ChannelMessage *m)
         flush(t);
 }
 
+static void on_md5(void *ctx, const ChannelMessage *m)
+{
+    Target *t = ctx;
+    UpstreamMd5Answer a;
+
+    if (t->phase != TARGET_SIGNIN)
+        return;
+    if (m == NULL || unpack_upstream_md5_answer(m->body, &a) != OK || a.text.len == 0 ||
+        pg_upstream_md5(&t->upstream, &t->wire, a.text) != OK)
+        hang_up(t, "the keeper has no answer for it");
+    else
+        flush(t);
+}
+
+static Err ask_md5(Target *t)
+{
+    CLEANUP(buf_done) Buf body = { 0 };
+    const UpstreamMd5 ask = { .resource = t->index, .salt = t->upstream.md5_salt };
+
+    buf_init(&body, 256);
+    TRY(pack_upstream_md5(&body, &ask));
+    return channel_ask(t->worker->keeper, ASK_UPSTREAM_MD5, buf_view(&body), on_md5, t);
+}
+
 static Err ask_proof(Target *t)
 {
     CLEANUP(buf_done) Buf body = { 0 };
@@ -295,7 +319,14 @@ static Err on_signin(Target *t)
     TRY(pg_upstream_spoke(&t->upstream, &t->wire, &order));
     if (order == UPSTREAM_PROVE)
         return ask_proof(t);
-    if (order == UPSTREAM_READY)
+    if (order == UPSTREAM_MD5)
+        return ask_md5(t);
+    if (order != UPSTREAM_READY)
+        return OK;
+    const char *unfit = route_unfit(&t->route, target_resource(t), &t->upstream.backend);
+    if (unfit != NULL)
+        elsewhere(t, unfit);
+    else
         start_reading(t, QUERY_SETTINGS);
     return OK;
 }
@@ -315,6 +346,8 @@ static Err start_signin(Target *t)
         .application = LIT("chaperone/catalogue"),
         .nonce = buf_view(&nonce),
         .binding = t->tls != NULL ? tls_binding(t->tls) : (Bytes){ 0 },
+        .pooled = r->pooler == POOLER_SESSION,
+        .md5_allowed = r->credentials.md5 == MD5_ALLOW,
     };
     arena_init(&t->arena, UPSTREAM_ARENA);
     return pg_upstream_init(&t->upstream, &t->arena, &start, &t->wire);
@@ -325,9 +358,9 @@ static Err start_signin(Target *t)
 
 static void refuse_insecure(Target *t, const char *why)
 {
-    log_line(LOG_WARN, "tls", "%.*s: %s; nothing is sent to it in plain text",
-             SHOW(target_resource(t)->name), why);
-    hang_up(t, NULL);
+    log_line(LOG_WARN, "tls", "%.*s at %s: %s; nothing is sent to it in plain text",
+             SHOW(target_resource(t)->name), t->route.endpoint, why);
+    elsewhere(t, why);
 }
 
 static void begin_signin(Target *t)
@@ -342,7 +375,7 @@ static void begin_signin(Target *t)
 static void secure(Target *t)
 {
     const char *why;
-    const Err err = target_secure(t, t->fd, &t->tls, &why);
+    const Err err = target_secure(t, t->route.address, t->fd, &t->tls, &why);
 
     if (err == OK)
         begin_signin(t);
@@ -360,20 +393,34 @@ static void take(Target *t)
         err = on_signin(t);
     if (err == OK && t->phase == TARGET_READING)
         err = on_answer(t);
-    if (err != OK)
-        hang_up(t, err == ERR_REFUSED ? "the gateway's credential was refused" : "broken answer");
-    else
+    if (err == OK)
         flush(t);
+    else if (t->phase == TARGET_SIGNIN && text_eq(t->upstream.refused, LIT("57P03")))
+        elsewhere(t, "is starting up, shutting down or recovering");
+    else if (t->phase == TARGET_SIGNIN && t->upstream.why != NULL)
+        hang_up(t, t->upstream.why);
+    else if (t->phase == TARGET_SIGNIN && t->upstream.phase >= UPSTREAM_AT_BACKEND)
+        hang_up(t, "it does not tell the gateway what server it is");
+    else
+        hang_up(t, err == ERR_REFUSED ? "the gateway's credential was refused" : "broken answer");
+}
+
+static void lost(Target *t, const char *why)
+{
+    if (t->phase == TARGET_SECURING || t->phase == TARGET_SIGNIN)
+        elsewhere(t, "hung up");
+    else
+        hang_up(t, why);
 }
 
 static void read_more(Target *t)
 {
     const Err err = leg_read(t->fd, t->tls, &t->wire.from_server);
 
-    if (err != OK)
-        hang_up(t, err == ERR_LIMIT ? "an answer is too long" : "connection closed");
-    else
+    if (err == OK)
         take(t);
+    else
+        lost(t, err == ERR_LIMIT ? "an answer is too long" : "connection closed");
 }
 
 static void on_ready(uv_poll_t *poll, int status, int events)
@@ -382,11 +429,15 @@ static void on_ready(uv_poll_t *poll, int status, int events)
 
     if (t == NULL)
         return;
+    if (status != 0) {
+        lost(t, "connection lost");
+        return;
+    }
     if (t->phase == TARGET_SECURING) {
         secure(t);
         return;
     }
-    if (status == 0 && (events & UV_WRITABLE) != 0)
+    if ((events & UV_WRITABLE) != 0)
         flush(t);
     if (t->fd < 0 || ((events & UV_READABLE) == 0 && leg_events(t->tls, 0) == 0))
         return;
@@ -403,7 +454,7 @@ static void flush(Target *t)
     if (t->fd < 0)
         return;
     if (out.len > 0 && !leg_write(t->fd, t->tls, out, &sent)) {
-        hang_up(t, "connection lost");
+        lost(t, "connection lost");
         return;
     }
     buf_consume(&t->wire.to_server, sent);
@@ -411,21 +462,10 @@ static void flush(Target *t)
     (void)uv_poll_start(t->poll, leg_events(t->tls, events), on_ready);
 }
 
-static void on_dialed(void *ctx, const ChannelMessage *m)
+static void on_connected(Target *t, int fd)
 {
-    Target *t = ctx;
-    DialAnswer a;
-
-    if (t->phase != TARGET_DIALING) {
-        if (m != NULL && m->fd >= 0)
-            close(m->fd);
-        return;
-    }
-    if (m == NULL || unpack_dial_answer(m->body, &a) != OK || m->fd < 0) {
-        hang_up(t, "cannot be reached");
-        return;
-    }
-    t->fd = m->fd;
+    t->fd = fd;
+    t->phase_ms = now_ms(t->worker);
     t->poll = malloc(sizeof *t->poll);
     if (t->poll == NULL || uv_poll_init(&t->worker->loop, t->poll, t->fd) != 0) {
         free(t->poll);
@@ -440,21 +480,37 @@ static void on_dialed(void *ctx, const ChannelMessage *m)
     }
     t->phase = TARGET_SECURING;
     if (target_secure_begin(t->fd) != OK)
-        hang_up(t, "connection lost");
+        elsewhere(t, "hung up");
     else
         (void)uv_poll_start(t->poll, UV_READABLE, on_ready);
 }
 
+static void on_dialed(void *ctx, const ChannelMessage *m)
+{
+    Target *t = ctx;
+    const RouteStep step = t->phase == TARGET_DIALING
+                               ? route_answered(&t->route, target_resource(t), m)
+                               : ROUTE_NOWHERE;
+
+    if (step == ROUTE_CONNECTED) {
+        on_connected(t, m->fd);
+        return;
+    }
+    if (m != NULL && m->fd >= 0)
+        close(m->fd);
+    if (t->phase != TARGET_DIALING)
+        return;
+    if (step == ROUTE_AGAIN)
+        dial(t);
+    else
+        nowhere(t);
+}
+
 static void dial(Target *t)
 {
-    CLEANUP(buf_done) Buf body = { 0 };
-    const DialAsk ask = { .resource = t->index };
-
-    buf_init(&body, 64);
     t->phase = TARGET_DIALING;
     t->phase_ms = now_ms(t->worker);
-    if (pack_dial(&body, &ask) != OK ||
-        channel_ask(t->worker->supervisor, ASK_DIAL, buf_view(&body), on_dialed, t) != OK)
+    if (route_dial(&t->route, t->worker->supervisor, t->index, on_dialed, t) != OK)
         hang_up(t, "the supervisor does not answer");
 }
 
@@ -477,27 +533,17 @@ bool target_is_fresh(const Target *t)
            now_ms(t->worker) - t->checked_ms <= CHECK_MS + AGAIN_MS;
 }
 
-/* Whoever waits for a target that cannot be read is told so. */
-static void give_up(Target *t)
+static uint64_t patience_ms(TargetPhase phase)
 {
-    for (Session *s = t->worker->sessions; s != NULL; s = s->next) {
-        if (s->target != t)
-            continue;
-        if (s->phase == SESSION_PREPARING)
-            session_farewell(s, &(Fault){ .code = CHP_5101 });
-        if (s->phase == SESSION_OPEN)
-            plan_again(s);
-        if (s->phase != SESSION_OPEN || s->gate.wait != GATE_WAITS_CATALOGUE ||
-            s->parse_job != NULL)
-            continue;
-        const Fault fault = { .code = CHP_3103,
-                              .fact = LIT("the target's catalogue could not be read in time") };
-        session_mark(s);
-        if (gate_refuse_held(&s->gate, &fault, (Bytes){ 0 }) != OK)
-            session_farewell(s, &fault);
-    }
-    explains_give_up(t);
-    t->wanted = false;
+    return phase == TARGET_DIALING ? ROUTE_DIAL_MS : GIVE_UP_MS;
+}
+
+static void late(Target *t)
+{
+    if (t->phase == TARGET_SECURING || t->phase == TARGET_SIGNIN)
+        elsewhere(t, "did not answer in time");
+    else
+        hang_up(t, "no answer");
 }
 
 void targets_tick(Worker *w)
@@ -507,10 +553,10 @@ void targets_tick(Worker *w)
         const uint64_t now = now_ms(w);
         const bool busy = t->phase != TARGET_IDLE && t->phase != TARGET_NOTHING;
 
-        if (busy && now - t->phase_ms > GIVE_UP_MS)
-            hang_up(t, "no answer");
+        if (busy && now - t->phase_ms > patience_ms(t->phase))
+            late(t);
         if (t->phase == TARGET_NOTHING && t->wanted && now - t->phase_ms > AGAIN_MS) {
-            give_up(t);
+            target_give_up(t);
         }
         if (t->phase == TARGET_NOTHING && w->session_count > 0 && t->knowledge != NULL &&
             now - t->phase_ms > AGAIN_MS)
@@ -533,6 +579,7 @@ Err targets_begin(Worker *w)
         *t = (Target){ .worker = w, .index = (uint32_t)i, .fd = -1 };
         buf_init(&t->wire.from_server, ROW_MAX + LEG_READ_BYTES + 16);
         buf_init(&t->wire.to_server, 1 << 20);
+        route_restart(&t->route);
         buf_init(&t->fingerprint, 1024);
         buf_init(&t->last_fingerprint, 1024);
         TRY(target_tls_begin(t, buf_view(&w->public_files)));

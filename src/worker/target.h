@@ -23,20 +23,26 @@ struct Target {
     bool started; /* the reading under way began after the last wish */
     int fd;
     uv_poll_t *poll;
-    TlsContext *tls_context; /* for sessions too; NULL: no TLS */
-    const char *host;        /* whose certificate it must be */
-    Tls *tls;                /* of this connection; NULL: plain, or not yet */
+    TlsContext *tls_context;          /* for sessions too; NULL: no TLS */
+    const char *hosts[ADDRESSES_MAX]; /* whose certificate it must be, by address */
+    Route route;
+    Tls *tls; /* of this connection; NULL: plain, or not yet */
     Wire wire;
     Arena arena; /* of this connection */
     PgUpstream upstream;
     int query; /* QUERY_SETTINGS … CATALOGUE_COUNT - 1 */
-    bool failed;
+    bool failed, drifted;
     CatalogueRows rows;
     Buf fingerprint, last_fingerprint;
     Knowledge *knowledge;
     ProfileView *views;
 };
 
+/* target_sessions.c. A new reading is there; or nobody could read, and whoever waits is told so. */
+void target_tell_sessions(Target *t);
+void target_give_up(Target *t);
+/* The pooler before it changed the connection underneath: no session there is one. */
+void target_drifted(Target *t);
 /* target_tls.c: whom to believe. */
 Err target_tls_begin(Target *t, Bytes public_files) MUST_CHECK;
 /* view.c: the rows that were read become the target's Knowledge. */

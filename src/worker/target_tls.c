@@ -18,7 +18,8 @@ Err target_tls_begin(Target *t, Bytes public_files)
 
     if (!target_is_secured(t))
         return OK;
-    TRY(arena_string(&t->worker->arena, r->address.host, &t->host));
+    for (size_t i = 0; i < r->addresses.count; i++)
+        TRY(arena_string(&t->worker->arena, r->addresses.at[i].host, &t->hosts[i]));
     const Err err = tls_client_new(public_file(public_files, r->tls.ca), &t->tls_context, &why);
     if (err != OK)
         log_line(LOG_ERROR, "tls", "%.*s: %s", SHOW(r->tls.ca), why);
@@ -52,12 +53,12 @@ static Err read_answer(int fd, const char **ret_why)
     return n == 1 && answer == 'S' ? OK : ERR_REFUSED;
 }
 
-Err target_secure(const Target *t, int fd, Tls **tls, const char **ret_why)
+Err target_secure(const Target *t, uint32_t address, int fd, Tls **tls, const char **ret_why)
 {
     *ret_why = "no memory";
     if (*tls == NULL) {
         TRY(read_answer(fd, ret_why));
-        TRY(tls_connect(t->tls_context, fd, t->host, tls));
+        TRY(tls_connect(t->tls_context, fd, t->hosts[address], tls));
     }
     const Err err = tls_handshake(*tls);
     *ret_why = tls_why(*tls);

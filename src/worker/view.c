@@ -98,9 +98,9 @@ Err target_take_knowledge(Target *t)
     arena_init(&k->arena, CATALOGUE_ARENA);
     const Err err =
         catalogue_build(&t->rows, ++t->worker->schemas, &k->arena, &k->schema, &k->default_path);
-    if (err != OK) {
+    if (err != OK || arena_copy(&k->arena, t->upstream.backend.cluster, &k->cluster) != OK) {
         knowledge_drop(k);
-        return err;
+        return err != OK ? err : ERR_LIMIT;
     }
     knowledge_drop(t->knowledge);
     t->knowledge = k;

@@ -170,7 +170,7 @@ static void check_deadlines(Worker *w)
         session_mark(s);
         if (s->phase == SESSION_ENDING || s->phase == SESSION_SIGNIN || s->phase == SESSION_SHAKING)
             s->phase = SESSION_DEAD;
-        else
+        else if (!connect_late(s))
             session_farewell(s, &(Fault){ .code = CHP_5101,
                                           .fact = LIT("the session could not be set up in time") });
     }

@@ -20,6 +20,7 @@
 #include "sys/sandbox.h"
 #include "sys/tls.h"
 #include "worker/recorder.h"
+#include "worker/route.h"
 
 typedef struct Target Target;
 typedef struct Account Account;
@@ -30,6 +31,7 @@ typedef struct Knowledge {
     Arena arena;
     const Schema *schema;
     Bytes default_path; /* search_path of the gateway's account */
+    Bytes cluster;      /* whose: PgBackend's */
 } Knowledge;
 
 /* How each column leaves for one masking profile under one Knowledge. */
@@ -55,6 +57,8 @@ typedef enum SessionPhase {
     SESSION_DEAD,   /* freed at the end of the turn */
 } SessionPhase;
 
+enum { CANCEL_SLOT_SHIFT = 24 };
+
 typedef struct Session {
     struct Worker *worker;
     struct Session *previous, *next; /* all */
@@ -75,6 +79,7 @@ typedef struct Session {
     Arena arena;
     Gate gate;
     PgSignin signin;
+    Route route;
     PgUpstream upstream;
     Pg pg;
     Ruler ruler;
@@ -103,8 +108,9 @@ typedef struct Session {
     uint64_t bytes_counted;  /* in the account's sums, as the keeper told */
     uint64_t bytes_answered; /* at the end of the last turn in which the target was ready */
     bool answered;           /* it was in this turn */
-    uint32_t cancel_pid;
-    uint8_t cancel_key[4];
+    uint32_t cancel_pid;     /* the worker's slot << CANCEL_SLOT_SHIFT, random below */
+    uint8_t cancel_key[PG_CANCEL_KEY_3_2];
+    size_t cancel_key_bytes; /* by the protocol's minor */
     const char *end_reason;
     struct ParseJob *parse_job; /* NULL: none under way */
     uint64_t parse_deadline_ms;
@@ -179,6 +185,7 @@ void session_end(Session *s, const char *reason);
 void session_unrecorded(Session *s); /* CHP-5201: the journal cannot be written */
 void session_free(Session *s);
 void session_attach_server(Session *s, int fd);
+void session_detach_server(Session *s); /* nothing of it is left */
 Session *session_by_id(Worker *w, const Id *id);
 
 /* secure.c: TLS towards the client */
@@ -186,10 +193,16 @@ void secure_begin(Session *s);        /* `S` has left */
 bool secure_begin_direct(Session *s); /* does the client begin with TLS? Then it has begun */
 void secure_step(Session *s);
 
-/* signin.c: from accept to the first ReadyForQuery */
+/* signin.c: from accept to connect_begin() */
 void signin_step(Session *s);
+Bytes signin_setting(const PgStartup *p, const char *name, bool own);
 void signin_prepared(Session *s); /* keys or catalogue came in */
 Err session_write_start(Session *s) MUST_CHECK;
+
+/* connect.c: from there to the first ReadyForQuery */
+void connect_begin(Session *s);
+void connect_step(Session *s);
+bool connect_late(Session *s); /* the deadline is over; true: another address is tried */
 
 /* ports.c: what gate and protocol ask for */
 void ports_begin(Session *s);   /* what leaves can be recorded */
@@ -228,7 +241,7 @@ void budget_tick(Worker *w);
 void budget_say_again(Worker *w); /* there is a new keeper */
 void budget_told(Worker *w, const Budget *m);
 
-/* cancel.c: takes `fd`, a fresh connection to the session's target */
+/* cancel.c: takes `fd`, a fresh connection to the session's own server */
 void cancel_upstream(const Session *s, int fd);
 
 /* explain.c: questions of the keeper about statements that nobody runs */
@@ -248,10 +261,12 @@ Target *target_of(Worker *w, Bytes resource); /* NULL: no such resource */
 const Resource *target_resource(const Target *t);
 uint32_t target_index(const Target *t);
 /* target_tls.c. Must it be reached over TLS? Then SSLRequest, and steps until OK: *tls is made on
- * the way. ERR_MORE: wait for leg_handshake_events(); else *ret_why, a static text. */
+ * the way. `address`: which of the resource's it is, for the name in the certificate. ERR_MORE:
+ * wait for leg_handshake_events(); else *ret_why, a static text. */
 bool target_is_secured(const Target *t);
 Err target_secure_begin(int fd) MUST_CHECK;
-Err target_secure(const Target *t, int fd, Tls **tls, const char **ret_why) MUST_CHECK;
+Err target_secure(const Target *t, uint32_t address, int fd, Tls **tls,
+                  const char **ret_why) MUST_CHECK;
 /* Read the catalogue again; sessions that wait are resumed when it is there. */
 void target_refresh(Target *t);
 bool target_is_known(const Target *t);

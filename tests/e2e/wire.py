@@ -82,14 +82,15 @@ def row(body):
 
 
 class Client:
-    def __init__(self, port, user, password, database="ehr", timeout=20, **settings):
+    def __init__(self, port, user, password, database="ehr", timeout=20, minor=0, **settings):
         self.seen = bytearray()      # everything the server side told us
         self.buffer = b""
         self.user, self.password = user, password
         self.socket = socket.create_connection(("127.0.0.1", port), timeout)
         self.parameters, self.key = {}, None
         pairs = {"user": user, "database": database, **settings}
-        body = struct.pack("!I", 3 << 16) + b"".join(cstring(k) + cstring(v) for k, v in pairs.items()) + b"\0"
+        self.negotiated = None       # NegotiateProtocolVersion: minor, options
+        body = struct.pack("!I", 3 << 16 | minor) + b"".join(cstring(k) + cstring(v) for k, v in pairs.items()) + b"\0"
         self.send(message("", body))
         self._sign_in()
 
@@ -145,6 +146,9 @@ class Client:
             elif tag == "S":
                 name, value = body[:-1].split(b"\0")
                 self.parameters[name.decode()] = value.decode()
+            elif tag == "v":
+                version, count = struct.unpack("!II", body[:8])
+                self.negotiated = version, body[8:].split(b"\0")[:count]
             elif tag == "K":
                 self.key = struct.unpack("!I", body[:4])[0], body[4:]
             elif tag == "Z":
@@ -181,5 +185,5 @@ def status(messages):
 
 def cancel(port, key):
     with socket.create_connection(("127.0.0.1", port), 5) as s:
-        s.sendall(struct.pack("!III", 16, 1234 << 16 | 5678, key[0]) + key[1])
+        s.sendall(struct.pack("!III", 12 + len(key[1]), 1234 << 16 | 5678, key[0]) + key[1])
         s.recv(1)

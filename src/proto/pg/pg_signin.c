@@ -7,7 +7,7 @@
 #include "proto/pg/pg_write.h"
 
 enum {
-    PROTOCOL_3_0 = 3 << 16,
+    PROTOCOL_3 = 3 << 16,
     AUTH_OK = 0,
     AUTH_SASL = 10,
     AUTH_SASL_CONTINUE = 11,
@@ -34,16 +34,16 @@ static Err put_auth(Buf *out, uint32_t code, Bytes data)
     return OK;
 }
 
-/* NegotiateProtocolVersion: 3.0 is the newest minor we speak, and these options we do not know. */
+/* NegotiateProtocolVersion: the minor that will be spoken, and the options that are not known. */
 static Err negotiate(const PgStartup *p, Buf *out)
 {
     size_t mark;
 
-    if (!p->newer_minor)
+    if (!p->negotiate)
         return OK;
     TRY(pg_open(out, 'v', &mark));
-    TRY(buf_u32(out,
-                PROTOCOL_3_0)); /* the whole version: libpq takes less than 3.0 for an attack */
+    /* The whole version: libpq takes less than 3.0 for an attack. */
+    TRY(buf_u32(out, PROTOCOL_3 | (uint32_t)p->minor));
     TRY(buf_u32(out, (uint32_t)p->unknown_option_count));
     for (size_t i = 0; i < p->unknown_option_count; i++)
         TRY(pg_string(out, p->unknown_options[i]));

@@ -8,7 +8,6 @@ enum {
     CODE_CANCEL = 1234 << 16 | 5678,
     CODE_TLS = 1234 << 16 | 5679,
     CODE_GSS = 1234 << 16 | 5680,
-    CANCEL_KEY_3_0 = 4,
 };
 
 /* Settings a client may bring along. `only`: the one value (any case) it may have. */
@@ -164,7 +163,7 @@ static Err take_parameter(PgStartup *s, Arena *arena, PgSetting p, Fault *fault)
         return ERR_REFUSED;
     }
     if (text_starts(p.name, LIT("_pq_."))) {
-        s->newer_minor = true;
+        s->negotiate = true;
         if (s->unknown_option_count == PG_SETTINGS_MAX)
             return ERR_LIMIT;
         s->unknown_options[s->unknown_option_count++] = p.name;
@@ -193,6 +192,24 @@ static Err read_parameters(Reader *r, Arena *arena, PgStartup *s, Fault *fault)
     return OK;
 }
 
+/* The major version as it is or not at all; of the minors the highest that both know. */
+static Err take_version(PgStartup *s, Arena *arena, uint32_t code, Fault *fault)
+{
+    const unsigned major = code >> 16, minor = code & 0xFFFF;
+    CLEANUP(buf_done) Buf text = { 0 };
+
+    s->minor = minor >= PG_MINOR_2 ? PG_MINOR_2 : PG_MINOR_0;
+    s->negotiate = minor != s->minor;
+    if (major == VERSION_3 >> 16)
+        return OK;
+    s->before_3 = major < VERSION_3 >> 16;
+    buf_init(&text, 256);
+    TRY(text_format(&text, "protocol %u.%u is not spoken here, only 3.0 and 3.2", major, minor));
+    *fault = (Fault){ .code = CHP_5401 };
+    TRY(arena_copy(arena, buf_view(&text), &fault->fact));
+    return ERR_REFUSED;
+}
+
 Err pg_startup_read(Bytes body, Arena *arena, PgStartup *ret, Fault *ret_fault)
 {
     Reader r = reader_of(body);
@@ -211,15 +228,11 @@ Err pg_startup_read(Bytes body, Arena *arena, PgStartup *ret, Fault *ret_fault)
         ret->kind = PG_FIRST_CANCEL;
         TRY(reader_u32(&r, &ret->cancel_pid));
         ret->cancel_key = r.rest;
-        return r.rest.len == CANCEL_KEY_3_0 ? OK : ERR_MALFORMED;
+        return r.rest.len >= PG_CANCEL_KEY_3_0 && r.rest.len <= PG_CANCEL_KEY_MAX ? OK
+                                                                                  : ERR_MALFORMED;
     default:
         break;
     }
-    if (code >> 16 != VERSION_3 >> 16) {
-        *ret_fault =
-            (Fault){ .code = CHP_5401, .fact = LIT("only PostgreSQL protocol 3 is understood") };
-        return ERR_REFUSED;
-    }
-    ret->newer_minor = (code & 0xFFFF) != 0;
+    TRY(take_version(ret, arena, code, ret_fault));
     return read_parameters(&r, arena, ret, ret_fault);
 }

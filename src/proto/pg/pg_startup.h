@@ -1,8 +1,9 @@
 /* The first packet of a connection: what it may be, and what it may ask for.
  *
- * https://www.postgresql.org/docs/15/protocol-message-formats.html (StartupMessage,
- * CancelRequest, SSLRequest, GSSENCRequest). Startup parameters are statements that run
- * before any rule could see them: what is not on the list ends the connection. */
+ * https://www.postgresql.org/docs/18/protocol-message-formats.html (StartupMessage,
+ * CancelRequest, SSLRequest, GSSENCRequest), protocol-overview.html (versions). Startup parameters
+ * are statements that run before any rule could see them: what is not on the list ends the
+ * connection. */
 #ifndef PROTO_PG_PG_STARTUP_H
 #define PROTO_PG_PG_STARTUP_H
 
@@ -16,11 +17,23 @@ typedef enum PgFirst {
     PG_FIRST_GSS,
 } PgFirst;
 
+/* Of protocol 3. 3.1 was never spoken by any server; who asks for it gets 3.0. */
+typedef enum PgMinor {
+    PG_MINOR_0 = 0,
+    PG_MINOR_2 = 2, /* a cancel key may have up to PG_CANCEL_KEY_MAX bytes */
+} PgMinor;
+
 typedef struct PgSetting {
     Bytes name, value;
 } PgSetting;
 
-enum { PG_SETTINGS_MAX = 32 };
+enum {
+    PG_SETTINGS_MAX = 32,
+    /* BackendKeyData, CancelRequest: 4 bytes in 3.0; 4 to 256 in 3.2, where ours have 32. */
+    PG_CANCEL_KEY_3_0 = 4,
+    PG_CANCEL_KEY_3_2 = 32,
+    PG_CANCEL_KEY_MAX = 256,
+};
 
 typedef struct PgStartup {
     PgFirst kind;
@@ -31,7 +44,9 @@ typedef struct PgStartup {
     size_t setting_count;
     PgSetting own[PG_SETTINGS_MAX]; /* chaperone.*, for us; names without the prefix */
     size_t own_count;
-    bool newer_minor; /* 3.x with x > 0, or _pq_ options: NegotiateProtocolVersion */
+    bool before_3;  /* a client of protocol 1 or 2, whose errors have another shape */
+    PgMinor minor;  /* to be spoken with the client */
+    bool negotiate; /* another minor was asked for, or _pq_ options: NegotiateProtocolVersion */
     Bytes unknown_options[PG_SETTINGS_MAX];
     size_t unknown_option_count;
 } PgStartup;

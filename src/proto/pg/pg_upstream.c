@@ -3,6 +3,7 @@
 #include "base/encode.h"
 #include "base/reader.h"
 #include "base/text.h"
+#include "crypto/md5_password.h"
 #include "crypto/scram.h"
 #include "model/limits.h"
 #include "proto/pg/pg_frame.h"
@@ -12,6 +13,8 @@ enum {
     PROTOCOL_3_0 = 3 << 16,
     CANCEL_CODE = 1234 << 16 | 5678,
     AUTH_OK = 0,
+    AUTH_CLEAR = 3,
+    AUTH_MD5 = 5,
     AUTH_SASL = 10,
     AUTH_SASL_CONTINUE = 11,
     AUTH_SASL_FINAL = 12,
@@ -30,6 +33,17 @@ static Err put_setting(Buf *out, PgSetting s)
     return pg_string(out, s.value);
 }
 
+static Err put_quoted(Buf *out, Bytes text)
+{
+    TRY(buf_byte(out, '\''));
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] == '\'')
+            TRY(buf_byte(out, '\''));
+        TRY(buf_byte(out, text.ptr[i]));
+    }
+    return buf_byte(out, '\'');
+}
+
 static Err put_startup(const PgUpstreamStart *start, Buf *out)
 {
     size_t mark;
@@ -38,7 +52,7 @@ static Err put_startup(const PgUpstreamStart *start, Buf *out)
     TRY(buf_u32(out, PROTOCOL_3_0));
     TRY(put_setting(out, (PgSetting){ LIT("user"), start->user }));
     TRY(put_setting(out, (PgSetting){ LIT("database"), start->database }));
-    for (size_t i = 0; i < start->setting_count; i++)
+    for (size_t i = 0; i < start->setting_count && !start->pooled; i++)
         if (!text_eq_nocase(start->settings[i].name, LIT("application_name")))
             TRY(put_setting(out, start->settings[i]));
     TRY(put_setting(out, (PgSetting){ LIT("application_name"), start->application }));
@@ -49,16 +63,43 @@ static Err put_startup(const PgUpstreamStart *start, Buf *out)
     return OK;
 }
 
+/* standard_conforming_strings is on: only quotes count. */
+static Err put_set(Buf *out, PgSetting s)
+{
+    TRY(buf_append(out, LIT(", pg_catalog.set_config(")));
+    TRY(put_quoted(out, s.name));
+    TRY(buf_append(out, LIT(", ")));
+    TRY(put_quoted(out, s.value));
+    return buf_append(out, LIT(", false)"));
+}
+
+/* A pooler knows few settings, and refuses a startup packet with others. */
+static Err write_settings(PgUpstream *u, const PgUpstreamStart *start)
+{
+    CLEANUP(buf_done) Buf text = { 0 };
+
+    buf_init(&text, LIMIT_STARTUP * 3);
+    TRY(buf_append(&text, LIT("SELECT 1")));
+    TRY(put_set(&text, (PgSetting){ LIT(PG_BACKEND_MARK), start->nonce }));
+    for (size_t i = 0; i < start->setting_count; i++)
+        if (!text_eq_nocase(start->settings[i].name, LIT("application_name")))
+            TRY(put_set(&text, start->settings[i]));
+    TRY(arena_copy(u->arena, start->nonce, &u->mark));
+    return arena_copy(u->arena, buf_view(&text), &u->settings);
+}
+
 Err pg_upstream_init(PgUpstream *u, Arena *arena, const PgUpstreamStart *start, Wire *wire)
 {
     CLEANUP(buf_done) Buf first = { 0 };
 
-    *u = (PgUpstream){ .arena = arena };
+    *u = (PgUpstream){ .arena = arena, .md5_allowed = start->md5_allowed, .pooled = start->pooled };
     buf_init(&u->parameters, LIMIT_STARTUP);
     buf_init(&first, SCRAM_MESSAGE_MAX);
     TRY(scram_client_first_write(LIT("n,,"), start->nonce, &first));
     TRY(arena_copy(arena, bytes_from(buf_view(&first), 3), &u->client_first_bare));
     TRY(arena_copy(arena, start->binding, &u->binding));
+    if (start->pooled)
+        TRY(write_settings(u, start));
     return put_startup(start, &wire->to_server);
 }
 
@@ -110,6 +151,27 @@ static Err check_signature(PgUpstream *u, Bytes message)
     return OK;
 }
 
+/* Nothing of ours goes out. */
+static Err refuse_method(PgUpstream *u, uint32_t code)
+{
+    if (u->phase != UPSTREAM_AT_START)
+        return ERR_REFUSED;
+    u->why = code == AUTH_OK      ? "it lets the gateway in without asking for a proof"
+             : code == AUTH_CLEAR ? "it asks for the password in clear"
+             : code == AUTH_MD5   ? "it asks for MD5, which `credentials.md5` does not allow"
+                                  : "it asks for a way to sign in that the gateway does not have";
+    return ERR_REFUSED;
+}
+
+static Err take_md5(PgUpstream *u, Bytes salt, PgUpstreamOrder *ret_order)
+{
+    if (salt.len != MD5_SALT_BYTES)
+        return ERR_MALFORMED;
+    u->phase = UPSTREAM_AT_KEEPER;
+    *ret_order = UPSTREAM_MD5;
+    return arena_copy(u->arena, salt, &u->md5_salt);
+}
+
 static Err on_auth(PgUpstream *u, Wire *wire, Bytes body, PgUpstreamOrder *ret_order)
 {
     Reader r = reader_of(body);
@@ -121,6 +183,8 @@ static Err on_auth(PgUpstream *u, Wire *wire, Bytes body, PgUpstreamOrder *ret_o
         u->phase = UPSTREAM_AT_READY;
         return OK;
     }
+    if (code == AUTH_MD5 && u->phase == UPSTREAM_AT_START && u->md5_allowed)
+        return take_md5(u, r.rest, ret_order);
     if (code == AUTH_SASL && u->phase == UPSTREAM_AT_START)
         return send_initial(u, r.rest, &wire->to_server);
     if (code == AUTH_SASL_CONTINUE && u->phase == UPSTREAM_AT_CONTINUE) {
@@ -132,7 +196,7 @@ static Err on_auth(PgUpstream *u, Wire *wire, Bytes body, PgUpstreamOrder *ret_o
     }
     if (code == AUTH_SASL_FINAL && u->phase == UPSTREAM_AT_FINAL)
         return check_signature(u, r.rest);
-    return ERR_REFUSED;
+    return refuse_method(u, code);
 }
 
 static Err on_error(PgUpstream *u, Bytes body)
@@ -178,9 +242,102 @@ static Err on_key(PgUpstream *u, Bytes body)
     return arena_copy(u->arena, r.rest, &u->key);
 }
 
+static Err ask_backend(PgUpstream *u, Wire *wire)
+{
+    u->phase = UPSTREAM_AT_BACKEND;
+    return pg_query(&wire->to_server, text_of(PG_BACKEND_QUERY));
+}
+
+static Err refuse_pooler(PgUpstream *u, const char *why)
+{
+    u->why = why;
+    return ERR_REFUSED;
+}
+
+/* What the server said of itself, at its ReadyForQuery. */
+static Err on_described(PgUpstream *u, Wire *wire, PgUpstreamOrder *ret_order)
+{
+    if (!u->described)
+        return ERR_MALFORMED;
+    if (!u->pooled && u->backend.pid != u->pid)
+        return refuse_pooler(u,
+                             "a connection pooler stands before it, and the resource does not say "
+                             "`pooler: session`");
+    if (u->backend.mark.len > 0)
+        return refuse_pooler(u, PG_NOT_ONE_SESSION);
+    if (!u->pooled) {
+        u->phase = UPSTREAM_DONE;
+        *ret_order = UPSTREAM_READY;
+        return OK;
+    }
+    u->phase = UPSTREAM_AT_SETTINGS;
+    return pg_query(&wire->to_server, u->settings);
+}
+
+bool pg_upstream_is_same(const PgUpstream *u, const PgBackend *now)
+{
+    return now->pid == u->backend.pid && text_eq(now->mark, u->mark);
+}
+
+static Err on_checked(PgUpstream *u, PgUpstreamOrder *ret_order)
+{
+    if (!u->described)
+        return ERR_MALFORMED;
+    if (!pg_upstream_is_same(u, &u->now))
+        return refuse_pooler(u, PG_NOT_ONE_SESSION);
+    u->phase = UPSTREAM_DONE;
+    *ret_order = UPSTREAM_READY;
+    return OK;
+}
+
+static Err on_answered(PgUpstream *u, Wire *wire, PgUpstreamOrder *ret_order)
+{
+    if (u->phase == UPSTREAM_AT_BACKEND)
+        return on_described(u, wire, ret_order);
+    if (u->phase == UPSTREAM_AT_CHECK)
+        return on_checked(u, ret_order);
+    u->described = false;
+    u->phase = UPSTREAM_AT_CHECK;
+    return pg_query(&wire->to_server, text_of(PG_BACKEND_QUERY));
+}
+
+static Err on_row(PgUpstream *u, Bytes row)
+{
+    if (u->phase == UPSTREAM_AT_SETTINGS)
+        return OK;
+    if (u->described)
+        return ERR_MALFORMED;
+    u->described = true;
+    return pg_backend_read(row, u->arena, u->phase == UPSTREAM_AT_CHECK ? &u->now : &u->backend);
+}
+
+/* Answers to the gateway's own queries: T, one D, C, Z. */
+static Err on_backend(PgUpstream *u, Wire *wire, const PgFrame *frame, PgUpstreamOrder *ret_order)
+{
+    switch (frame->tag) {
+    case 'T':
+    case 'C':
+    case 'N':
+        return OK;
+    case 'S':
+        return on_parameter(u, frame);
+    case 'E':
+        return on_error(u, frame->body);
+    case 'D':
+        return on_row(u, frame->body);
+    case 'Z':
+        return on_answered(u, wire, ret_order);
+    default:
+        return ERR_MALFORMED;
+    }
+}
+
 static Err on_frame(PgUpstream *u, Wire *wire, const PgFrame *frame, PgUpstreamOrder *ret_order)
 {
     const bool signed_in = u->phase == UPSTREAM_AT_READY;
+
+    if (u->phase >= UPSTREAM_AT_BACKEND)
+        return on_backend(u, wire, frame, ret_order);
 
     switch (frame->tag) {
     case 'R':
@@ -194,11 +351,7 @@ static Err on_frame(PgUpstream *u, Wire *wire, const PgFrame *frame, PgUpstreamO
     case 'K':
         return signed_in ? on_key(u, frame->body) : ERR_MALFORMED;
     case 'Z':
-        if (!signed_in)
-            return ERR_MALFORMED;
-        u->phase = UPSTREAM_DONE;
-        *ret_order = UPSTREAM_READY;
-        return OK;
+        return signed_in ? ask_backend(u, wire) : ERR_MALFORMED;
     default:
         return ERR_MALFORMED;
     }
@@ -223,11 +376,25 @@ Err pg_upstream_spoke(PgUpstream *u, Wire *wire, PgUpstreamOrder *ret_order)
 
 Err pg_upstream_proved(PgUpstream *u, Wire *wire, Bytes client_final, const Hash *server_signature)
 {
-    if (u->phase != UPSTREAM_AT_KEEPER)
+    if (u->phase != UPSTREAM_AT_KEEPER || u->md5_salt.len > 0)
         return ERR_MALFORMED;
     u->server_signature = *server_signature;
     u->phase = UPSTREAM_AT_FINAL;
     return pg_message(&wire->to_server, 'p', client_final);
+}
+
+/* The server shows nothing in return: AuthenticationOk is due. */
+Err pg_upstream_md5(PgUpstream *u, Wire *wire, Bytes answer)
+{
+    size_t mark;
+
+    if (u->phase != UPSTREAM_AT_KEEPER || u->md5_salt.len == 0)
+        return ERR_MALFORMED;
+    u->phase = UPSTREAM_AT_OK;
+    TRY(pg_open(&wire->to_server, 'p', &mark));
+    TRY(pg_string(&wire->to_server, answer));
+    pg_close(&wire->to_server, mark);
+    return OK;
 }
 
 Err pg_upstream_cancel(const PgUpstream *u, Buf *out)

@@ -113,6 +113,18 @@ Err pg_fault(Buf *out, const Fault *fault, Bytes id)
     return put_fault(out, &said, id);
 }
 
+Err pg_fault_before_3(Buf *out, const Fault *fault)
+{
+    CLEANUP(buf_done) Buf text = { 0 };
+
+    buf_init(&text, PRIMARY_MAX);
+    TRY(buf_append(&text, LIT("FATAL:  ")));
+    TRY(message_primary(fault, (Bytes){ 0 }, &text));
+    TRY(buf_byte(&text, '\n'));
+    TRY(buf_byte(out, 'E'));
+    return pg_string(out, buf_view(&text));
+}
+
 Err pg_ready(Buf *out, uint8_t status)
 {
     return pg_message(out, 'Z', (Bytes){ &status, 1 });

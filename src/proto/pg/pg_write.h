@@ -17,6 +17,8 @@ Err pg_string(Buf *out, Bytes text) MUST_CHECK;
 
 /* ErrorResponse or NoticeResponse, by the fault's severity. `id`: "d-…", may be empty. */
 Err pg_fault(Buf *out, const Fault *fault, Bytes id) MUST_CHECK;
+/* ErrorResponse for a client of protocol 1 or 2, which knows no fields and no lengths. */
+Err pg_fault_before_3(Buf *out, const Fault *fault) MUST_CHECK;
 Err pg_ready(Buf *out, uint8_t status) MUST_CHECK;
 Err pg_parameter(Buf *out, Bytes name, Bytes value) MUST_CHECK;
 /* RowDescription with text columns of unknown origin; then a DataRow of the same. */

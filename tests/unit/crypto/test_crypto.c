@@ -3,6 +3,7 @@
 #include "crypto/aead.h"
 #include "crypto/hash.h"
 #include "crypto/hmac.h"
+#include "crypto/md5_password.h"
 #include "crypto/sign.h"
 #include "crypto/siv.h"
 #include "hex.h"
@@ -251,6 +252,17 @@ static void ed25519_of_rfc_8032(void)
     EXPECT(sign_message(&k, LIT("x"), signature) == ERR_LIMIT);
 }
 
+/* Of PostgreSQL's documentation of AuthenticationMD5Password, computed with another library. */
+static void md5_answers_of_postgresql(void)
+{
+    uint8_t answer[MD5_ANSWER_BYTES];
+
+    EXPECT(md5_password_answer(LIT("svc"), LIT("s3cret"), LIT("\001\002\003\377"), answer) == OK);
+    EXPECT(text_eq(VIEW(answer), LIT("md5bb35567212ae83e62b6d6c7c03a28c28")));
+    EXPECT(md5_password_answer(LIT("svc"), LIT("s3cret"), LIT("\001\002\003"), answer) ==
+           ERR_MALFORMED);
+}
+
 int main(void)
 {
     TEST(crc32c_of_rfc_3720);
@@ -263,5 +275,6 @@ int main(void)
     TEST(siv_of_rfc_5297);
     TEST(siv_takes_every_length);
     TEST(ed25519_of_rfc_8032);
+    TEST(md5_answers_of_postgresql);
     return 0;
 }

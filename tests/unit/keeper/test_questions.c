@@ -348,6 +348,24 @@ static void proofs_only_for_ones_own_sessions(void)
     end(&p);
 }
 
+/* The configuration of this room says nothing of MD5: whoever asks does not follow it. */
+static void no_md5_unless_it_is_allowed(void)
+{
+    CLEANUP(buf_done) Buf body = { 0 };
+    const UpstreamMd5 question = { .salt = LIT("abcd") };
+    char path[96];
+    Pair p;
+
+    begin(&p);
+    (void)snprintf(path, sizeof path, "%s/secret", p.room.folder);
+    EXPECT(file_replace(path, LIT("s3cret\n"), 0600) == OK);
+    buf_init(&body, 4096);
+    EXPECT(pack_upstream_md5(&body, &question) == OK);
+    (void)ask(&p, ASK_UPSTREAM_MD5, &body);
+    EXPECT(p.last == ERR_MALFORMED);
+    end(&p);
+}
+
 static void pseudonym_keys_go_with_sessions(void)
 {
     CLEANUP(buf_done) Buf body = { 0 };
@@ -405,6 +423,7 @@ int main(void)
     TEST(handshakes_are_signed_and_nothing_else);
     TEST(so_many_signatures_a_second);
     TEST(proofs_only_for_ones_own_sessions);
+    TEST(no_md5_unless_it_is_allowed);
     TEST(pseudonym_keys_go_with_sessions);
     TEST(what_is_not_in_the_table);
     return 0;

@@ -2,6 +2,7 @@
 #ifndef PG_LEG_H
 #define PG_LEG_H
 
+#include "base/text.h"
 #include "proto/pg/pg_signin.h"
 #include "proto/pg/pg_write.h"
 #include "test.h"
@@ -41,6 +42,20 @@ static inline void leg_done(Leg *l)
 static inline void untagged(Buf *out, Bytes body)
 {
     EXPECT(pg_message(out, 0, body) == OK);
+}
+
+static inline bool has(const Buf *b, Bytes text)
+{
+    return text_find(buf_view(b), text) < buf_len(b);
+}
+
+static inline void auth(Buf *out, uint8_t code, Bytes body)
+{
+    size_t mark;
+
+    EXPECT(pg_open(out, 'R', &mark) == OK && buf_u32(out, code) == OK);
+    EXPECT(buf_append(out, body) == OK);
+    pg_close(out, mark);
 }
 
 #endif
