@@ -22,6 +22,7 @@ typedef enum DiskFull { DISK_FULL_REFUSE = 0 } DiskFull;
 
 typedef struct Listen {
     Address postgres; /* other than loopback only with TLS */
+    Address metrics;  /* loopback; port 0: none */
 } Listen;
 
 /* Both references, or both empty: no TLS towards clients. */

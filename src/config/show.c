@@ -157,7 +157,7 @@ static void show_address(Json *j, const Field *f, const uint8_t *base)
     buf_init(&text, 512);
     const bool ipv6 = text_find(a.host, LIT(":")) < a.host.len;
 
-    if (j->err == OK)
+    if (j->err == OK && a.port != 0)
         j->err = text_format(&text, ipv6 ? "[%.*s]:%u" : "%.*s:%u", SHOW(a.host), a.port);
     if (j->err == OK)
         json_write_string(j, f->key, buf_view(&text));

@@ -197,7 +197,8 @@ static Err spawn(Supervisor *s, Child *c, int keeper_fd)
     const ChildSpec spec = {
         .role = NAMES[c->kind],
         .arguments = { slot, writer },
-        .fds = { pair[1], s->config_fd, keeper_fd, c->listen_fd, s->files_fd },
+        .fds = { pair[1], s->config_fd, keeper_fd, c->listen_fd, s->files_fd,
+                 c->kind == CHILD_CONSOLE ? s->metrics_fd : -1 },
         .stderr_fd = log_fd,
         .uid = s->uids[c->kind],
         .binary_fd = s->binary_fd,

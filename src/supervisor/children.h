@@ -45,6 +45,7 @@ typedef struct Supervisor {
     Arena arena;
     Config config;
     int config_fd, files_fd, binary_fd;
+    int metrics_fd;          /* -1: none */
     uid_t uids[CHILD_KINDS]; /* 0: as we are */
     uv_loop_t loop;
     uv_signal_t on_child, on_term, on_int;

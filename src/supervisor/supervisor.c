@@ -113,6 +113,17 @@ static bool prepare_folders(Supervisor *s)
 
 /* --- listeners -------------------------------------------------------------------------- */
 
+static bool listen_metrics(Supervisor *s)
+{
+    const Address *address = &s->config.gateway.listen.metrics;
+
+    if (address->port == 0 || net_listen(address->host, address->port, &s->metrics_fd) == OK)
+        return true;
+    (void)fprintf(stderr, "chaperone: cannot listen on %.*s:%u: %s\n", SHOW(address->host),
+                  address->port, strerror(errno));
+    return false;
+}
+
 static bool listen_all(Supervisor *s)
 {
     const Address *address = &s->config.gateway.listen.postgres;
@@ -131,7 +142,7 @@ static bool listen_all(Supervisor *s)
                       SHOW(s->config.gateway.admin_socket), strerror(errno));
         return false;
     }
-    return true;
+    return listen_metrics(s);
 }
 
 /* --- running ---------------------------------------------------------------------------- */
@@ -190,7 +201,9 @@ int supervisor_serve(const char *config_path)
 
     log_begin("supervisor");
     (void)signal(SIGPIPE, SIG_IGN);
-    s = (Supervisor){ .config_fd = -1, .files_fd = -1, .console = { .listen_fd = -1 } };
+    s = (Supervisor){
+        .config_fd = -1, .files_fd = -1, .metrics_fd = -1, .console = { .listen_fd = -1 }
+    };
     if (!load(&s, config_path) || !read_public_files(&s))
         return EXIT_USAGE;
     count_workers(&s);
