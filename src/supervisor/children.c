@@ -133,6 +133,7 @@ static void on_child_ready(Supervisor *s, Child *c, const Ready *said)
         all = all && s->workers[i].ready;
     if (all && !s->announced) {
         s->announced = true;
+        notify_tell(&s->notify, "READY=1");
         log_line(LOG_INFO, "ready", "listening for PostgreSQL on port %u",
                  s->config.gateway.listen.postgres.port);
     }

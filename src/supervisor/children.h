@@ -8,6 +8,7 @@
 #include "supervisor/log_pipe.h"
 #include "sys/channel.h"
 #include "sys/child.h"
+#include "sys/notify.h"
 
 enum { WORKERS_MAX = 64 };
 
@@ -54,6 +55,8 @@ typedef struct Supervisor {
     Dial *dials;
     bool stopping, failed, announced;
     uv_timer_t stop_timer;
+    Notify notify; /* the service manager */
+    uv_timer_t watchdog;
 } Supervisor;
 
 bool children_start(Supervisor *s);

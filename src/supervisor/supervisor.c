@@ -155,8 +155,11 @@ static void on_child_signal(uv_signal_t *signal_handle, int number)
 
 static void on_stop_signal(uv_signal_t *signal_handle, int number)
 {
+    Supervisor *s = signal_handle->data;
+
     (void)number;
-    children_stop(signal_handle->data);
+    notify_tell(&s->notify, "STOPPING=1");
+    children_stop(s);
 }
 
 static void count_workers(Supervisor *s)
@@ -180,6 +183,24 @@ static void choose_uids(Supervisor *s)
         s->uids[kind] = (uid_t)(FIRST_UID + kind);
 }
 
+static void on_watchdog(uv_timer_t *timer)
+{
+    const Supervisor *s = timer->data;
+
+    notify_tell(&s->notify, "WATCHDOG=1");
+}
+
+/* The loop that starts and ends processes still turns: said twice in each period. */
+static void start_watchdog(Supervisor *s)
+{
+    const uint64_t every_ms = s->notify.watchdog_ms / 2;
+
+    (void)uv_timer_init(&s->loop, &s->watchdog);
+    s->watchdog.data = s;
+    if (every_ms > 0)
+        (void)uv_timer_start(&s->watchdog, on_watchdog, every_ms, every_ms);
+}
+
 static bool start(Supervisor *s)
 {
     uv_signal_t *const signals[] = { &s->on_child, &s->on_term, &s->on_int };
@@ -192,6 +213,7 @@ static bool start(Supervisor *s)
         signals[i]->data = s;
         (void)uv_signal_start(signals[i], i == 0 ? on_child_signal : on_stop_signal, numbers[i]);
     }
+    start_watchdog(s);
     return children_start(s);
 }
 
@@ -206,6 +228,7 @@ int supervisor_serve(const char *config_path)
     };
     if (!load(&s, config_path) || !read_public_files(&s))
         return EXIT_USAGE;
+    notify_begin(&s.notify);
     count_workers(&s);
     choose_uids(&s);
     if (!prepare_folders(&s) || !listen_all(&s) || child_open_binary(&s.binary_fd) != OK)
