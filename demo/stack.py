@@ -165,7 +165,7 @@ class Postgres:
 CONFIG = """\
 version: 1
 gateway:
-  listen: {{postgres: "{listen}:{port}"}}
+  listen: {{postgres: "{listen}:{port}"{metrics}}}
 {gateway_tls}  admin_socket: {folder}/admin.sock
   hold_default: {hold}
   workers: {workers}
@@ -226,7 +226,7 @@ class Gateway:
         values = {"hold": "10m", "workers": 2, "sandbox": os.environ.get("CHAPERONE_SANDBOX", "auto"),
                   "clear": "", "when": "", "extra_roles": "", "admins": "", "hour": "1024GiB", "day": "1024GiB",
                   # Whatever volume the tests run on is not the journal's own.
-                  "sessions_mark": 98, "reads_mark": 99, "listen": "127.0.0.1", "gateway_tls": "",
+                  "sessions_mark": 98, "reads_mark": 99, "listen": "127.0.0.1", "gateway_tls": "", "metrics": "",
                   "target_host": "127.0.0.1", "target_tls": "mode: disable", "target_more": ""}
         values.update(settings)
         self.config.write_text(CONFIG.format(port=self.port, folder=self.folder, target=target_port, **values))

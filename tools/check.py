@@ -118,14 +118,14 @@ def fuzz(count, seconds):
 def main():
     parser = argparse.ArgumentParser(prog="./dev check")
     parser.add_argument("--quick", action="store_true", help="rules and unit tests of the plain build")
-    parser.add_argument("--full", nargs="*", metavar="PART", help="the long versions: kill fuzz faults drivers")
+    parser.add_argument("--full", nargs="*", metavar="PART", help="the long versions: kill fuzz faults package drivers")
     options = parser.parse_args()
     count = Count()
     rules(count)
     meson_tests(count, "build")
     if not options.quick:
         full = options.full is not None
-        parts = set(options.full or ["kill", "fuzz", "faults"])
+        parts = set(options.full or ["kill", "fuzz", "faults", "package"])
         for build in SANITIZERS:
             sanitized(count, build)
         if list(ROOT.glob("tests/e2e/test_*.py")):
@@ -134,6 +134,9 @@ def main():
                    env={"CHAPERONE_BUILD": "build-asan"})
         heavy = [] if "drivers" in parts else ["-m", "not heavy"]
         pytest(count, "drivers, directly and through the gateway", "tests/drivers", *heavy)
+        if full and "package" in parts:
+            rule(count, "the Debian package, lintian", ["./dev", "package"])
+            pytest(count, "the package, installed", "tests/package")
         if list(ROOT.glob("tests/faults/test_*.py")):
             rounds = "100" if full and "kill" in parts else "10"
             pytest(count, f"kill -9, {rounds} rounds", "tests/faults", env={"KILL_ROUNDS": rounds})

@@ -12,7 +12,6 @@
 #include <string.h>
 #include <time.h>
 
-static const char GLOBAL_OPTIONS[] = "config= output= json help token-file= as=";
 static const char DEFAULT_CONFIG[] = "/etc/chaperone/chaperone.yaml";
 
 int cli_say(int exit_status, const char *format, ...)
@@ -159,19 +158,18 @@ static const Command *find(Cli *c)
 
 /* --- options ------------------------------------------------------------------------------ */
 
-typedef enum Known { OPTION_UNKNOWN, OPTION_FLAG, OPTION_VALUE } Known;
-
-static Known known_in(const char *list, const char *name, size_t len)
+static bool takes(const Command *command, const char *name)
 {
-    for (const char *at = list; at != NULL && *at != '\0';) {
-        const size_t item = strcspn(at, " ");
-        const bool value = at[item - 1] == '=';
+    const OptionEntry *entry = option_entry(text_of(name));
+    const char *at = command->options;
+    Bytes own;
 
-        if (item - (value ? 1 : 0) == len && strncmp(at, name, len) == 0)
-            return value ? OPTION_VALUE : OPTION_FLAG;
-        at += item + strspn(at + item, " ");
-    }
-    return OPTION_UNKNOWN;
+    if (entry != NULL && entry->everywhere)
+        return true;
+    while (command_next_option(&at, &own))
+        if (text_eq(own, text_of(name)))
+            return true;
+    return false;
 }
 
 /* An option's name ends before "=": a copy of it. */
@@ -190,27 +188,19 @@ static bool add_option(Cli *c, const char *name, const char *value)
     return true;
 }
 
-static bool some_command_takes(const char *name, size_t len, Known *ret)
-{
-    *ret = known_in(GLOBAL_OPTIONS, name, len);
-    for (size_t i = 0; i < COMMAND_COUNT && *ret == OPTION_UNKNOWN; i++)
-        *ret = known_in(COMMANDS[i].options, name, len);
-    return *ret != OPTION_UNKNOWN;
-}
-
 /* Reads the option at argv[*at]. Which command it is for is known only later. */
 static bool read_option(Cli *c, int argc, char **argv, int *at)
 {
     const char *text = argv[*at] + 2;
     const size_t len = strcspn(text, "=");
     const bool attached = text[len] == '=';
-    Known known;
+    const OptionEntry *entry = option_entry((Bytes){ (const uint8_t *)text, len });
 
-    if (!some_command_takes(text, len, &known)) {
+    if (entry == NULL) {
         (void)cli_say(0, "no option --%.*s", (int)len, text);
         return false;
     }
-    if (known == OPTION_FLAG)
+    if (entry->value == NULL)
         return !attached && add_option(c, name_of(c, text, len), "");
     if (attached)
         return add_option(c, name_of(c, text, len), text + len + 1);
@@ -257,14 +247,10 @@ static bool read_words(Cli *c, int argc, char **argv)
 static bool check_options(const Cli *c)
 {
     for (size_t i = 0; i < c->option_count; i++) {
-        const char *name = c->options[i].name;
-        const size_t len = strlen(name);
-
-        if (known_in(GLOBAL_OPTIONS, name, len) == OPTION_UNKNOWN &&
-            known_in(c->command->options, name, len) == OPTION_UNKNOWN) {
-            (void)cli_say(0, "%s takes no option --%s", c->command->name, name);
-            return false;
-        }
+        if (takes(c->command, c->options[i].name))
+            continue;
+        (void)cli_say(0, "%s takes no option --%s", c->command->name, c->options[i].name);
+        return false;
     }
     return true;
 }
@@ -286,7 +272,7 @@ static bool choose_format(Cli *c)
     return false;
 }
 
-static void choose_config(Cli *c)
+void cli_choose_config(Cli *c)
 {
     const char *given = cli_option(c, "config"), *environment = getenv("CHAPERONE_CONFIG");
 
@@ -297,12 +283,12 @@ static int run(Cli *c, int argc, char **argv)
 {
     if (!read_words(c, argc, argv))
         return EXIT_USAGE;
-    choose_config(c);
+    cli_choose_config(c);
     if (c->word_count == 0)
         c->words[c->word_count++] = "help";
     c->command = find(c);
     if (c->command == NULL)
-        return unknown_command(c);
+        return cli_option(c, "help") != NULL ? command_help(c) : unknown_command(c);
     if (!check_options(c) || !choose_format(c))
         return EXIT_USAGE;
     if (cli_option(c, "help") != NULL) {
@@ -315,6 +301,8 @@ static int run(Cli *c, int argc, char **argv)
 
 int cli_main(int argc, char **argv)
 {
+    if (argc > 2 && strcmp(argv[1], "--complete") == 0)
+        return command_complete(argc - 2, argv + 2);
     Cli *c = calloc(1, sizeof *c);
 
     if (c == NULL)

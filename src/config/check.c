@@ -89,6 +89,24 @@ static void check_watermarks(Loader *l, const Watermarks *marks)
                  "`sessions` must not be above `reads`: what it does comes first");
 }
 
+static bool address_eq(const Address *a, const Address *b)
+{
+    return a->port == b->port && text_eq_nocase(a->host, b->host);
+}
+
+/* What answers without asking who asks stays on this host. */
+static void check_metrics(Loader *l, const Listen *listen)
+{
+    if (listen->metrics.port == 0)
+        return;
+    if (!address_is_loopback(&listen->metrics))
+        error_at(l, &listen->metrics,
+                 "this must be a loopback address such as `127.0.0.1:9464`: it is plain HTTP and "
+                 "asks nobody who they are; have an agent on this host pass it on");
+    if (listen->metrics.port == listen->postgres.port)
+        error_at(l, &listen->metrics, "this port is the one of `postgres`");
+}
+
 static void check_settings(Loader *l, const Config *c)
 {
     const Address *listen = &c->gateway.listen.postgres;
@@ -96,6 +114,7 @@ static void check_settings(Loader *l, const Config *c)
     if (listen->port != 0 && !address_is_loopback(listen) && c->gateway.tls.cert.len == 0)
         error_at(l, listen,
                  "without `gateway.tls` this must be a loopback address such as `127.0.0.1:6432`");
+    check_metrics(l, &c->gateway.listen);
     if (c->gateway.tls.cert.len > 0 && text_eq(c->gateway.tls.cert, c->gateway.tls.key))
         error_at(l, &c->gateway.tls.key,
                  "certificate and key must be two files: the first is public, the second secret");
@@ -107,11 +126,6 @@ static void check_settings(Loader *l, const Config *c)
     if (c->retention.audit_ms != 0 && c->retention.audit_ms < SIX_YEARS_MS)
         warn_at(l, &c->retention.audit_ms,
                 "45 CFR 164.316(b)(2)(i) asks for six years; shorter needs a reason elsewhere");
-}
-
-static bool address_eq(const Address *a, const Address *b)
-{
-    return a->port == b->port && text_eq_nocase(a->host, b->host);
 }
 
 static void check_address(Loader *l, const Config *c, const Resource *r, const Address *a)

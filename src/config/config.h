@@ -22,6 +22,7 @@ typedef enum DiskFull { DISK_FULL_REFUSE = 0 } DiskFull;
 
 typedef struct Listen {
     Address postgres; /* other than loopback only with TLS */
+    Address metrics;  /* loopback; port 0: none */
 } Listen;
 
 /* Both references, or both empty: no TLS towards clients. */
@@ -105,5 +106,7 @@ Err config_show(const Config *config, Buf *out) MUST_CHECK;
 /* JSON Schema 2020-12 and the reference page, both from the table of fields. */
 Err config_schema(Buf *out) MUST_CHECK;
 Err config_reference(Buf *out) MUST_CHECK;
+/* chaperone.yaml(5), from the same table. */
+Err config_manual(Buf *out) MUST_CHECK;
 
 #endif

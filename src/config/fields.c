@@ -18,6 +18,13 @@ static const Field LISTEN_FIELDS[] = {
       .doc = "Where PostgreSQL clients connect. Other than loopback needs `gateway.tls`, and then "
              "takes "
              "no client without TLS." },
+    { .key = "metrics",
+      .type = FIELD_ADDRESS,
+      AT(Listen, metrics),
+      .doc =
+          "Where Prometheus reads `/metrics`, and probes `/healthz` and `/readyz`: plain HTTP on "
+          "a loopback address, such as `127.0.0.1:9464`. None when left out. Numbers by "
+          "resource, no user and no value." },
     LATER("https", "Console and API over HTTPS."),
     LATER("mysql", "MySQL clients."),
     LATER("ssh", "SSH clients."),

@@ -6,7 +6,7 @@
 #ifndef CONFIG_FIELDS_H
 #define CONFIG_FIELDS_H
 
-#include "base/base.h"
+#include "base/buf.h"
 
 typedef enum FieldType {
     FIELD_TEXT,      /* Bytes */
@@ -83,6 +83,8 @@ struct Record {
 extern const Record CONFIG_RECORD;
 
 const char *text_form_doc(TextForm form);
+/* What a value may be, in words; `code` between backticks. */
+Err field_type_doc(const Field *f, Buf *out) MUST_CHECK;
 bool field_is_list(FieldType type);
 
 #endif

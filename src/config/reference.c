@@ -176,7 +176,7 @@ static Err put_choices_doc(const Choices *choices, Buf *out)
     return choices->all ? text_format(out, "%s`*`", comma) : OK;
 }
 
-static Err put_type_doc(const Field *f, Buf *out)
+Err field_type_doc(const Field *f, Buf *out)
 {
     switch (f->type) {
     case FIELD_TEXT:
@@ -219,7 +219,7 @@ static Err put_type_doc(const Field *f, Buf *out)
 static Err put_field_doc(const Field *f, Buf *out)
 {
     TRY(text_format(out, "| `%s` | ", f->key));
-    TRY(put_type_doc(f, out));
+    TRY(field_type_doc(f, out));
     if (f->required)
         TRY(text_format(out, " | required"));
     else if (f->standard != NULL)

@@ -174,7 +174,7 @@ static void show_address(Json *j, const Field *f, const uint8_t *base)
         get(f, base, &list, sizeof list);
     } else {
         get(f, base, &one, sizeof one);
-        list = (Addresses){ &one, 1 };
+        list = (Addresses){ &one, one.port != 0 }; /* none: it is off */
     }
     show_addresses(j, f, &list);
 }

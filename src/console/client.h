@@ -3,6 +3,7 @@
 #define CONSOLE_CLIENT_H
 
 #include "console/call.h"
+#include "console/web.h"
 #include "sys/channel.h"
 #include "sys/sandbox.h"
 
@@ -30,6 +31,8 @@ typedef struct Console {
     Client clients[CLIENTS_MAX];
     uint64_t next_call;
     SandboxState sandbox;
+    bool has_web;
+    Web web;
 } Console;
 
 void client_accept(Console *c);

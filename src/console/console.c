@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { EXIT_FAILED = 1, EXIT_UNREACHABLE = 8, SWEEP_MS = 5000 };
+enum { EXIT_FAILED = 1, EXIT_UNREACHABLE = 8, SWEEP_MS = 5000, WEB_SWEEP_MS = 500 };
 
 /* --- the keeper --------------------------------------------------------------------------- */
 
@@ -92,14 +92,19 @@ static void on_sweep(uv_timer_t *timer)
     }
 }
 
+static void on_web_sweep(uv_timer_t *timer)
+{
+    web_sweep(timer->data);
+}
+
 static void on_term(uv_signal_t *handle, int number)
 {
     (void)number;
     uv_stop(handle->loop);
 }
 
-/* Of the configuration the console needs to know only this. */
-static Err read_wish(SandboxState *ret)
+/* Of the configuration the console needs to know only these. */
+static Err read_wishes(Console *c)
 {
     CLEANUP(buf_done) Buf yaml = { 0 };
     CLEANUP(arena_done) Arena arena = { 0 };
@@ -110,7 +115,8 @@ static Err read_wish(SandboxState *ret)
     arena_init(&arena, CONFIG_ARENA_BYTES);
     TRY(file_read_whole(CHILD_CONFIG_FD, &yaml));
     TRY(config_load(buf_view(&yaml), &arena, &config, &problems));
-    ret->optional = config.gateway.sandbox == SANDBOX_AUTO;
+    c->has_web = config.gateway.listen.metrics.port != 0;
+    c->sandbox.optional = config.gateway.sandbox == SANDBOX_AUTO;
     return OK;
 }
 
@@ -131,7 +137,7 @@ static int run(Console *c)
 {
     const ChannelHandlers to_supervisor = { c, supervisor_said, supervisor_gone };
     const ChannelHandlers to_keeper = { c, keeper_said, keeper_gone };
-    uv_timer_t sweep;
+    uv_timer_t sweep, web_sweeper;
     uv_signal_t term;
 
     for (size_t i = 0; i < CLIENTS_MAX; i++)
@@ -145,6 +151,12 @@ static int run(Console *c)
     (void)uv_timer_init(c->loop, &sweep);
     sweep.data = c;
     (void)uv_timer_start(&sweep, on_sweep, SWEEP_MS, SWEEP_MS);
+    (void)uv_timer_init(c->loop, &web_sweeper);
+    web_sweeper.data = &c->web;
+    if (c->has_web && web_begin(&c->web, c->loop, c->keeper) != OK)
+        return EXIT_FAILED;
+    if (c->has_web)
+        (void)uv_timer_start(&web_sweeper, on_web_sweep, WEB_SWEEP_MS, WEB_SWEEP_MS);
     (void)uv_signal_init(c->loop, &term);
     (void)uv_signal_start(&term, on_term, SIGTERM);
     if (enter_sandbox(c) != OK)
@@ -161,7 +173,7 @@ int console_main(void)
     child_begin();
     call_prepare();
     log_begin("console");
-    if (c == NULL || uv_loop_init(&loop) != 0 || read_wish(&c->sandbox) != OK)
+    if (c == NULL || uv_loop_init(&loop) != 0 || read_wishes(c) != OK)
         return EXIT_FAILED;
     c->loop = &loop;
     c->next_call = 1;

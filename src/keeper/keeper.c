@@ -154,6 +154,7 @@ Err keeper_open(Keeper *k, Bytes config_yaml, const Id *writer)
     TRY(open_keys(k, state));
     TRY(count_start(k));
     TRY(budgets_open(k));
+    TRY(tallies_open(k));
     k->ledger.store = k->store;
     k->ledger.journal = k->journal;
     TRY(ledger_open(&k->ledger, &k->keys));

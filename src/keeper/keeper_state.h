@@ -11,6 +11,7 @@
 #include "keeper/diary.h"
 #include "keeper/handshake.h"
 #include "keeper/signin.h"
+#include "keeper/tally.h"
 #include "keeper/upstream.h"
 #include "keeper/watermark.h"
 #include "model/ask.h"
@@ -55,6 +56,7 @@ typedef struct Keeper {
     Handshakes handshakes;
     Budgets budgets;
     Watermark disk;
+    Tallies tallies;
     Administrators administrators;
     struct Explaining *explaining; /* admin_explain.c: calls that wait for a worker */
     SandboxState sandbox;

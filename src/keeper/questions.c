@@ -186,6 +186,24 @@ static Err on_admin(KeeperPeer *p, const ChannelMessage *m, Arena *a)
     return admin_take(p, m);
 }
 
+static Err on_tally(KeeperPeer *p, const ChannelMessage *m, Arena *a)
+{
+    (void)a;
+    return tally_count(p->keeper, m->body);
+}
+
+static Err on_syncs(KeeperPeer *p, const ChannelMessage *m, Arena *a)
+{
+    (void)a;
+    return tally_syncs(p->keeper, m->body);
+}
+
+static Err on_metrics(KeeperPeer *p, const ChannelMessage *m, Arena *a)
+{
+    (void)a;
+    return tally_ask(p, m->id);
+}
+
 typedef Err Handler(KeeperPeer *p, const ChannelMessage *m, Arena *a);
 
 static const struct {
@@ -207,6 +225,9 @@ static const struct {
     { ASK_HOLD, on_hold },
     { ASK_HOLD_WITHDRAW, on_hold_withdraw },
     { ASK_ADMIN, on_admin },
+    { ASK_TALLY, on_tally },
+    { ASK_SYNCS, on_syncs },
+    { ASK_METRICS, on_metrics },
 };
 
 Err questions_take(KeeperPeer *peer, const ChannelMessage *m)

@@ -59,6 +59,9 @@ typedef enum Party {
     X(DISK, 35, KEEPER, WORKER, false)                                                             \
     /* worker → keeper: a signature for a TLS handshake, please. */                              \
     X(TLS_SIGN, 36, WORKER, KEEPER, true)                                                          \
+    /* worker → keeper: what it counted since it last said; syncs of its segments. */            \
+    X(TALLY, 37, WORKER, KEEPER, false)                                                            \
+    X(SYNCS, 38, WORKER, KEEPER, false)                                                            \
     /* console → keeper: one call on the admin socket; the client's descriptor is attached. */   \
     /* worker → keeper: which of the target's servers a session is on. */                        \
     X(SESSION_SERVER, 37, WORKER, KEEPER, false)                                                   \
@@ -66,7 +69,9 @@ typedef enum Party {
     X(UPSTREAM_MD5, 38, WORKER, KEEPER, true)                                                      \
     X(ADMIN, 40, CONSOLE, KEEPER, false)                                                           \
     X(ADMIN_PART, 41, KEEPER, CONSOLE, false)                                                      \
-    X(ADMIN_DONE, 42, KEEPER, CONSOLE, false)
+    X(ADMIN_DONE, 42, KEEPER, CONSOLE, false)                                                      \
+    /* console → keeper: the numbers of /metrics. */                                             \
+    X(METRICS, 43, CONSOLE, KEEPER, true)
 
 typedef enum AskKind {
 #define ASK_ENUM(name, number, from, to, question) ASK_##name = number,
@@ -276,6 +281,27 @@ typedef enum HoldState {
     F(U32, exit_status) /* of the command line: PRODUCT's exit codes */                            \
     F(BYTES, json)      /* the result's last part, or the error */
 
+#define TALLY_FIELDS(F)                                                                            \
+    F(U32, resource) /* index in the policy */                                                     \
+    F(U64, allowed)                                                                                \
+    F(U64, held)                                                                                   \
+    F(U64, denied)                                                                                 \
+    F(U64, masked)                      /* cells that left changed */                              \
+    F(U64, recorded)                    /* bytes of journal */
+#define SYNCS_FIELDS(F) F(BYTES, times) /* a Histogram, model/tally.h */
+#define METRICS_FIELDS(F)                                                                          \
+    F(U64, sessions)                                                                               \
+    F(U64, requests_open)                                                                          \
+    F(U64, segments)                                                                               \
+    F(U64, signed_records)                                                                         \
+    F(U64, started_ns)                                                                             \
+    F(U64, not_after_s) /* 0: no certificate */                                                    \
+    F(U8, recording)                                                                               \
+    F(U32, disk_percent)                                                                           \
+    F(BYTES, syncs)     /* a Histogram */                                                          \
+    F(LIST, resources)  /* name, Tally, name, Tally … */                                         \
+    F(BYTES, processes) /* JSON, as the supervisor tells */
+
 #define ASK_TYPE_U8    uint8_t
 #define ASK_TYPE_U32   uint32_t
 #define ASK_TYPE_U64   uint64_t
@@ -319,7 +345,10 @@ typedef enum HoldState {
     X(ExplainAnswer, explain_answer, EXPLAIN_ANSWER_FIELDS)                                        \
     X(AdminCall, admin_call, ADMIN_FIELDS)                                                         \
     X(AdminPart, admin_part, ADMIN_PART_FIELDS)                                                    \
-    X(AdminAnswer, admin_answer, ADMIN_ANSWER_FIELDS)
+    X(AdminAnswer, admin_answer, ADMIN_ANSWER_FIELDS)                                              \
+    X(Tally, tally, TALLY_FIELDS)                                                                  \
+    X(Syncs, syncs, SYNCS_FIELDS)                                                                  \
+    X(Metrics, metrics, METRICS_FIELDS)
 
 #define ASK_FIELD(type, name) ASK_TYPE_##type name;
 #define ASK_STRUCT(Type, prefix, FIELDS)                                                           \

@@ -133,6 +133,7 @@ static void on_child_ready(Supervisor *s, Child *c, const Ready *said)
         all = all && s->workers[i].ready;
     if (all && !s->announced) {
         s->announced = true;
+        notify_tell(&s->notify, "READY=1");
         log_line(LOG_INFO, "ready", "listening for PostgreSQL on port %u",
                  s->config.gateway.listen.postgres.port);
     }
@@ -197,7 +198,8 @@ static Err spawn(Supervisor *s, Child *c, int keeper_fd)
     const ChildSpec spec = {
         .role = NAMES[c->kind],
         .arguments = { slot, writer },
-        .fds = { pair[1], s->config_fd, keeper_fd, c->listen_fd, s->files_fd },
+        .fds = { pair[1], s->config_fd, keeper_fd, c->listen_fd, s->files_fd,
+                 c->kind == CHILD_CONSOLE ? s->metrics_fd : -1 },
         .stderr_fd = log_fd,
         .uid = s->uids[c->kind],
         .binary_fd = s->binary_fd,

@@ -8,6 +8,7 @@
 #include "supervisor/log_pipe.h"
 #include "sys/channel.h"
 #include "sys/child.h"
+#include "sys/notify.h"
 
 enum { WORKERS_MAX = 64 };
 
@@ -45,6 +46,7 @@ typedef struct Supervisor {
     Arena arena;
     Config config;
     int config_fd, files_fd, binary_fd;
+    int metrics_fd;          /* -1: none */
     uid_t uids[CHILD_KINDS]; /* 0: as we are */
     uv_loop_t loop;
     uv_signal_t on_child, on_term, on_int;
@@ -53,6 +55,8 @@ typedef struct Supervisor {
     Dial *dials;
     bool stopping, failed, announced;
     uv_timer_t stop_timer;
+    Notify notify; /* the service manager */
+    uv_timer_t watchdog;
 } Supervisor;
 
 bool children_start(Supervisor *s);

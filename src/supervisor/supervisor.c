@@ -113,6 +113,17 @@ static bool prepare_folders(Supervisor *s)
 
 /* --- listeners -------------------------------------------------------------------------- */
 
+static bool listen_metrics(Supervisor *s)
+{
+    const Address *address = &s->config.gateway.listen.metrics;
+
+    if (address->port == 0 || net_listen(address->host, address->port, &s->metrics_fd) == OK)
+        return true;
+    (void)fprintf(stderr, "chaperone: cannot listen on %.*s:%u: %s\n", SHOW(address->host),
+                  address->port, strerror(errno));
+    return false;
+}
+
 static bool listen_all(Supervisor *s)
 {
     const Address *address = &s->config.gateway.listen.postgres;
@@ -131,7 +142,7 @@ static bool listen_all(Supervisor *s)
                       SHOW(s->config.gateway.admin_socket), strerror(errno));
         return false;
     }
-    return true;
+    return listen_metrics(s);
 }
 
 /* --- running ---------------------------------------------------------------------------- */
@@ -144,8 +155,11 @@ static void on_child_signal(uv_signal_t *signal_handle, int number)
 
 static void on_stop_signal(uv_signal_t *signal_handle, int number)
 {
+    Supervisor *s = signal_handle->data;
+
     (void)number;
-    children_stop(signal_handle->data);
+    notify_tell(&s->notify, "STOPPING=1");
+    children_stop(s);
 }
 
 static void count_workers(Supervisor *s)
@@ -169,6 +183,24 @@ static void choose_uids(Supervisor *s)
         s->uids[kind] = (uid_t)(FIRST_UID + kind);
 }
 
+static void on_watchdog(uv_timer_t *timer)
+{
+    const Supervisor *s = timer->data;
+
+    notify_tell(&s->notify, "WATCHDOG=1");
+}
+
+/* The loop that starts and ends processes still turns: said twice in each period. */
+static void start_watchdog(Supervisor *s)
+{
+    const uint64_t every_ms = s->notify.watchdog_ms / 2;
+
+    (void)uv_timer_init(&s->loop, &s->watchdog);
+    s->watchdog.data = s;
+    if (every_ms > 0)
+        (void)uv_timer_start(&s->watchdog, on_watchdog, every_ms, every_ms);
+}
+
 static bool start(Supervisor *s)
 {
     uv_signal_t *const signals[] = { &s->on_child, &s->on_term, &s->on_int };
@@ -181,6 +213,7 @@ static bool start(Supervisor *s)
         signals[i]->data = s;
         (void)uv_signal_start(signals[i], i == 0 ? on_child_signal : on_stop_signal, numbers[i]);
     }
+    start_watchdog(s);
     return children_start(s);
 }
 
@@ -190,9 +223,12 @@ int supervisor_serve(const char *config_path)
 
     log_begin("supervisor");
     (void)signal(SIGPIPE, SIG_IGN);
-    s = (Supervisor){ .config_fd = -1, .files_fd = -1, .console = { .listen_fd = -1 } };
+    s = (Supervisor){
+        .config_fd = -1, .files_fd = -1, .metrics_fd = -1, .console = { .listen_fd = -1 }
+    };
     if (!load(&s, config_path) || !read_public_files(&s))
         return EXIT_USAGE;
+    notify_begin(&s.notify);
     count_workers(&s);
     choose_uids(&s);
     if (!prepare_folders(&s) || !listen_all(&s) || child_open_binary(&s.binary_fd) != OK)

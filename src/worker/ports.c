@@ -23,6 +23,7 @@ Err ports_write_record(Session *s, SegmentRecord *record)
     const uint64_t before = w->recorder.writer.length;
     TRY(recorder_append(&s->worker->recorder, record));
     budget_wrote(s, w->recorder.writer.length - before);
+    tally_bytes(s, w->recorder.writer.length - before);
     return OK;
 }
 
@@ -74,6 +75,7 @@ static Err write_command(void *ctx, const Command *command, const GateRuling *ru
     s->ruler.approved = false;
     s->approval_leaf = (Hash){ 0 };
     s->statements++;
+    tally_command(s, ruling->verdict.ruling);
     return OK;
 }
 
@@ -130,6 +132,7 @@ static void write_receipt(void *ctx, const Receipt *receipt)
 {
     Session *s = ctx;
 
+    tally_receipt(s, receipt);
     if (buf_len(&s->receipts) > LIMIT_RECORD / 2 && ports_write_rest(s) != OK)
         s->receipt_lost = true;
     else if (payload_receipt(receipt, &s->receipts) != OK)

@@ -1,5 +1,6 @@
 #include "worker/recorder.h"
 
+#include "sys/clock.h"
 #include "sys/file.h"
 #include "sys/log.h"
 
@@ -22,11 +23,14 @@ static void sync_once(Recorder *r)
     r->urgent = false;
     r->old_fd = -1;
     uv_mutex_unlock(&r->lock);
+    const uint64_t before_ns = clock_now().mono_ns;
     bool ok = old < 0 || file_sync(old) == OK;
     ok = file_sync(fd) == OK && ok;
     if (old >= 0)
         close(old);
+    const uint64_t took_ns = clock_now().mono_ns - before_ns;
     uv_mutex_lock(&r->lock);
+    histogram_add(&r->syncs, took_ns);
     if (ok)
         r->synced = upto;
     else
@@ -183,6 +187,15 @@ void recorder_hurry(Recorder *r)
     r->urgent = true;
     uv_cond_signal(&r->wake);
     uv_mutex_unlock(&r->lock);
+}
+
+Histogram recorder_take_syncs(Recorder *r)
+{
+    uv_mutex_lock(&r->lock);
+    const Histogram taken = r->syncs;
+    r->syncs = (Histogram){ 0 };
+    uv_mutex_unlock(&r->lock);
+    return taken;
 }
 
 uint64_t recorder_synced(Recorder *r)

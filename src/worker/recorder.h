@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "journal/segment.h"
 #include "model/ask.h"
+#include "model/tally.h"
 #include "sys/loop.h"
 
 enum {
@@ -39,6 +40,7 @@ typedef struct Recorder {
     int sync_fd, old_fd; /* old_fd: a finished segment, synced once more, then closed */
     uint64_t to_sync, synced;
     bool urgent, stop, sync_failed;
+    Histogram syncs; /* since recorder_take_syncs() */
 } Recorder;
 
 /* `on_synced` runs on the loop after synced has moved. */
@@ -56,6 +58,8 @@ Err recorder_flush(Recorder *r, uint64_t now_ms) MUST_CHECK;
 void recorder_hurry(Recorder *r);
 uint64_t recorder_synced(Recorder *r);
 bool recorder_is_broken(Recorder *r);
+/* How long syncs took; counted from nothing again. */
+Histogram recorder_take_syncs(Recorder *r);
 /* Sync, stop the thread. */
 void recorder_done(Recorder *r);
 

@@ -201,6 +201,7 @@ static void on_tick(uv_timer_t *timer)
     read_clock(w);
     link_tick(w);
     budget_tick(w);
+    tally_tick(w);
     targets_tick(w);
     check_deadlines(w);
     check_parses(w);
@@ -271,6 +272,7 @@ static Err start(Worker *w)
     TRY(parse_begin(w));
     TRY(recorder_init(&w->recorder, &w->loop, &w->writer, on_synced, w));
     TRY(targets_begin(w));
+    TRY(tally_begin(w));
     buf_done(&w->public_files);
     if (uv_check_init(&w->loop, &w->check) != 0 || uv_timer_init(&w->loop, &w->tick) != 0 ||
         uv_signal_init(&w->loop, &w->on_term) != 0 ||

@@ -155,6 +155,9 @@ typedef struct Worker {
     uint64_t schemas; /* made so far, of all targets: no two have one generation */
     Account *accounts;
     uint64_t reported_ms;
+    Tally *tallies;  /* one for each resource: what the keeper was not told yet */
+    Histogram syncs; /* the same */
+    uint64_t tallied_ms;
     DiskLevel disk;
     Fault no_budget; /* the words of the refusal being made, in `words` */
     Buf words;
@@ -240,6 +243,13 @@ void budget_report(Session *s);
 void budget_tick(Worker *w);
 void budget_say_again(Worker *w); /* there is a new keeper */
 void budget_told(Worker *w, const Budget *m);
+
+/* tally.c: numbers for /metrics */
+Err tally_begin(Worker *w) MUST_CHECK;
+void tally_command(Session *s, Ruling ruling);
+void tally_receipt(Session *s, const Receipt *receipt);
+void tally_bytes(Session *s, uint64_t bytes);
+void tally_tick(Worker *w);
 
 /* cancel.c: takes `fd`, a fresh connection to the session's own server */
 void cancel_upstream(const Session *s, int fd);
