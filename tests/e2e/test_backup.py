@@ -11,7 +11,7 @@ import pytest
 import stack
 from conftest import Site
 
-BINARY = stack.ROOT / "build/chaperone"
+BINARY = stack.ROOT / os.environ.get("CHAPERONE_BUILD", "build") / "chaperone"
 
 
 def recovery_key():
