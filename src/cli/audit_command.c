@@ -129,6 +129,10 @@ static void print_verdict(const Audit *a, const AuditVerdict *v)
                                                  : "TAMPERED: see the findings above");
     (void)printf("completeness  %s\n", v->complete ? "complete: nothing is missing"
                                                    : "INCOMPLETE: see the findings above");
+    if (v->lost_to > 0)
+        (void)printf("              incomplete from record %llu to at least %llu: a restore from a "
+                     "backup lost them\n",
+                     (unsigned long long)v->lost_from, (unsigned long long)v->lost_to);
     (void)printf("anchor        %s\n", a->anchor_count > 0
                                            ? "a checkpoint from outside was checked against"
                                            : "none: self-consistent only");
@@ -147,13 +151,14 @@ static void print_verdict_json(const Audit *a, const AuditVerdict *v)
     (void)printf("{\"schema_version\":1,\"intact\":%s,\"complete\":%s,\"anchored\":%s,"
                  "\"findings\":%llu,\"records\":%llu,\"segments\":%llu,\"unlogged\":%llu,"
                  "\"log_size\":%llu,\"signed_size\":%llu,\"sessions_closed\":%llu,"
-                 "\"sessions_live\":%llu}\n",
+                 "\"sessions_live\":%llu,\"lost_from\":%llu,\"lost_to\":%llu}\n",
                  v->intact ? "true" : "false", v->complete ? "true" : "false",
                  a->anchor_count > 0 ? "true" : "false", (unsigned long long)v->findings,
                  (unsigned long long)v->records, (unsigned long long)v->segments,
                  (unsigned long long)v->unlogged, (unsigned long long)v->log_size,
                  (unsigned long long)v->last_checkpoint.size,
-                 (unsigned long long)v->sessions_closed, (unsigned long long)v->sessions_live);
+                 (unsigned long long)v->sessions_closed, (unsigned long long)v->sessions_live,
+                 (unsigned long long)v->lost_from, (unsigned long long)v->lost_to);
 }
 
 int command_audit_verify(Cli *c)

@@ -111,6 +111,8 @@ CommandFn command_call, command_user_add, command_approvals;
 CommandFn command_version, command_error;
 /* help.c */
 CommandFn command_help;
+/* backup_command.c */
+CommandFn command_recovery_key, command_backup, command_restore;
 /* completion.c */
 CommandFn command_completion;
 /* `chaperone --complete WORD…`: what may stand in the last word's place, a line each. Asked by the

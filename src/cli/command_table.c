@@ -335,6 +335,38 @@ const Command COMMANDS[] = {
       .more = "Keep the checkpoint elsewhere: it is what --anchor checks against later.",
       .example = "chaperone audit checkpoint" },
 
+    { .name = "recovery-key new",
+      .help = "Make a recovery key: its private half is shown once, its public half is for the "
+              "configuration.",
+      .run = command_recovery_key,
+      .more = "Only the private half goes to standard output. Nothing is kept of it.",
+      .exits = EXITS(DONE) | EXITS(FAILED),
+      .example = "chaperone recovery-key new" },
+    { .name = "backup",
+      .arguments = "FILE",
+      .help = "Write state, journal and root key into a file that only the recovery key opens.",
+      .run = command_backup,
+      .call = "audit.checkpoint",
+      .more =
+          "The gateway goes on. Everything recorded so far is in it; a session that is open has "
+          "its end in the restored place. Root, or whoever may read the keeper's files. The "
+          "file must not be there yet.",
+      .exits = EXITS_PLAIN,
+      .completes = ":file",
+      .example = "chaperone backup /backup/chaperone-2026-11-23" },
+    { .name = "restore",
+      .arguments = "FILE [--key-file FILE]",
+      .options = "key-file",
+      .help = "Put a backup into the empty place that the configuration names.",
+      .run = command_restore,
+      .more = "The recovery key comes from the terminal, standard input or a file. All of the "
+              "backup is proven before anything is written. The ledger goes on in a new epoch, "
+              "under a new key that the old one signed for.",
+      .exits = EXITS_PLAIN,
+      .completes = ":file",
+      .example =
+          "chaperone restore /backup/chaperone-2026-11-23 -c /etc/chaperone/chaperone.yaml" },
+
     { .name = "error",
       .arguments = "CODE",
       .help = "Explain a code such as CHP-3101.",

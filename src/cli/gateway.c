@@ -55,10 +55,9 @@ static Err from_terminal(const char *prompt, Buf *out)
     return err;
 }
 
-Err gateway_password(const Cli *c, const char *prompt, Buf *out)
+Err gateway_secret(const char *path, const char *prompt, Buf *out)
 {
     CLEANUP(file_done) File f = { .fd = -1 };
-    const char *path = cli_option(c, "password-file");
 
     if (path != NULL) {
         TRY(file_open(path, 0, 0, &f));
@@ -67,6 +66,11 @@ Err gateway_password(const Cli *c, const char *prompt, Buf *out)
         TRY(isatty(STDIN_FILENO) ? from_terminal(prompt, out) : first_line(STDIN_FILENO, out));
     }
     return buf_len(out) > 0 ? OK : ERR_MORE;
+}
+
+Err gateway_password(const Cli *c, const char *prompt, Buf *out)
+{
+    return gateway_secret(cli_option(c, "password-file"), prompt, out);
 }
 
 /* Unless the command takes it itself: --as USER with a password, --token-file, CHAPERONE_TOKEN, or

@@ -21,4 +21,7 @@ json_t *gateway_arguments(Cli *c);
 /* A password from --password-file, standard input or the terminal. ERR_MORE: none was given. */
 Err gateway_password(const Cli *c, const char *prompt, Buf *out) MUST_CHECK;
 
+/* The first line of the file, or of standard input or the terminal when `path` is NULL. */
+Err gateway_secret(const char *path, const char *prompt, Buf *out) MUST_CHECK;
+
 #endif

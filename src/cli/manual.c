@@ -108,8 +108,8 @@ static Err put_tail(Buf *out)
                             ".Sh EXIT STATUS\n.Bl -tag -width 10\n")));
     for (int status = 0; status <= EXIT_STATUS_MAX; status++)
         TRY(text_format(out, ".It %d\n%s\n", status, exit_words(status)));
-    return buf_append(out, LIT(".El\n.Sh SEE ALSO\n.Xr psql 1 ,\n.Xr chaperone-journal 5 ,\n"
-                               ".Xr chaperone.yaml 5\n"));
+    return buf_append(out, LIT(".El\n.Sh SEE ALSO\n.Xr psql 1 ,\n.Xr chaperone-backup 5 ,\n"
+                               ".Xr chaperone-journal 5 ,\n.Xr chaperone.yaml 5\n"));
 }
 
 Err cli_manual(Buf *out)

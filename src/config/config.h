@@ -46,9 +46,10 @@ typedef struct Limits {
 } Limits;
 
 typedef struct Storage {
-    Bytes state;    /* "sqlite:/var/lib/chaperone/state.db" */
-    Bytes journal;  /* directory */
-    Bytes root_key; /* "auto": made at first start beside the state; or a secret reference */
+    Bytes state;        /* "sqlite:/var/lib/chaperone/state.db" */
+    Bytes journal;      /* directory */
+    Bytes recovery_key; /* "x25519:…"; empty: no backups */
+    Bytes root_key;     /* "auto": made at first start beside the state; or a secret reference */
 } Storage;
 
 typedef struct SignIn {

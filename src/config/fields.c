@@ -140,6 +140,12 @@ static const Field STORAGE_FIELDS[] = {
       .form = FORM_ROOT_KEY,
       .standard = "auto",
       .doc = "The key that wraps all others. `auto`: made at first start, beside the state." },
+    { .key = "recovery_key",
+      .type = FIELD_TEXT,
+      AT(Storage, recovery_key),
+      .form = FORM_RECOVERY_KEY,
+      .doc = "The public half of the recovery key that `chaperone recovery-key new` makes: backups "
+             "are made for whoever holds the other half. `backup` needs it." },
     LATER("recordings", "Recordings apart from the journal."),
 };
 static const Record STORAGE = RECORD(STORAGE_FIELDS, Storage, "storage", "Where things are kept.");
@@ -336,6 +342,8 @@ const char *text_form_doc(TextForm form)
         return "an absolute path";
     case FORM_URL:
         return "a URL: `https://…` or `http://…`";
+    case FORM_RECOVERY_KEY:
+        return "`x25519:` and 64 hex digits";
     case FORM_PREFIX:
         return "1 to 8 upper-case letters and digits";
     }

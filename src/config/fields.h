@@ -33,15 +33,16 @@ typedef enum TextForm {
     FORM_TEXT, /* anything but nothing */
     FORM_NAME, /* letters, digits, - _ . ; at most 63 */
     FORM_NAME_OR_ALL,
-    FORM_MEMBER,   /* user:NAME, agent:NAME, service:NAME, group:local/NAME */
-    FORM_GROUP,    /* a role's name, or local/NAME */
-    FORM_SECRET,   /* file:/PATH or env:NAME */
-    FORM_FILE,     /* file:/PATH: nothing secret */
-    FORM_ROOT_KEY, /* auto or file:/PATH */
-    FORM_STATE,    /* sqlite:/PATH */
-    FORM_PATH,     /* absolute */
-    FORM_URL,      /* http:// or https:// */
-    FORM_PREFIX,   /* 1 to 8 upper-case letters and digits */
+    FORM_MEMBER,       /* user:NAME, agent:NAME, service:NAME, group:local/NAME */
+    FORM_GROUP,        /* a role's name, or local/NAME */
+    FORM_SECRET,       /* file:/PATH or env:NAME */
+    FORM_FILE,         /* file:/PATH: nothing secret */
+    FORM_ROOT_KEY,     /* auto or file:/PATH */
+    FORM_STATE,        /* sqlite:/PATH */
+    FORM_PATH,         /* absolute */
+    FORM_URL,          /* http:// or https:// */
+    FORM_RECOVERY_KEY, /* x25519: and 64 hex digits */
+    FORM_PREFIX,       /* 1 to 8 upper-case letters and digits */
 } TextForm;
 
 typedef struct Choice {

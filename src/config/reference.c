@@ -31,6 +31,8 @@ static const char *form_pattern(TextForm form)
         return "^/";
     case FORM_URL:
         return "^https?://.";
+    case FORM_RECOVERY_KEY:
+        return "^x25519:[0-9a-f]{64}$";
     case FORM_PREFIX:
         return "^[A-Z][A-Z0-9]{0,7}$";
     }

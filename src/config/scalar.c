@@ -244,6 +244,22 @@ static const char *prefix_wrong(Bytes text)
     return text.len <= PREFIX_MAX_CHARS ? NULL : "must be at most 8 characters";
 }
 
+static const char *recovery_key_wrong(Bytes text)
+{
+    static const Bytes PREFIX = LIT_INIT("x25519:");
+    enum { DIGITS = 64 };
+    static const char WRONG[] =
+        "must be `x25519:` and 64 digits of 0-9 a-f, as `chaperone recovery-key new` prints it";
+
+    if (!text_starts(text, PREFIX) || text.len != PREFIX.len + DIGITS)
+        return WRONG;
+    for (size_t i = PREFIX.len; i < text.len; i++)
+        if (!((text.ptr[i] >= '0' && text.ptr[i] <= '9') ||
+              (text.ptr[i] >= 'a' && text.ptr[i] <= 'f')))
+            return WRONG;
+    return NULL;
+}
+
 const char *text_form_wrong(TextForm form, Bytes text)
 {
     static const char *const NAME_WRONG = "must be a name: letters, digits, `-`, `_`, `.`; at most "
@@ -274,6 +290,8 @@ const char *text_form_wrong(TextForm form, Bytes text)
         return path_wrong(text);
     case FORM_URL:
         return url_wrong(text);
+    case FORM_RECOVERY_KEY:
+        return recovery_key_wrong(text);
     case FORM_PREFIX:
         return prefix_wrong(text);
     }

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "sys/file.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,6 +93,8 @@ typedef struct Run {
     const AuditFiles *files;
     Arena arena;
     const char *what; /* is being read */
+    Bytes epochs[AUDIT_EPOCHS_MAX];
+    size_t epoch_count;
 } Run;
 
 static Err feed_seals(Run *r)
@@ -120,6 +123,8 @@ static Err feed_checkpoint(Run *r)
     buf_init(&note, CHECKPOINT_MAX);
     TRY(file_read_all(beside(r->files->journal, "checkpoint").text, &note));
     TRY(audit_verify_checkpoint(r->verify, buf_view(&note)));
+    for (size_t i = 0; i < r->epoch_count; i++)
+        TRY(audit_verify_checkpoint(r->verify, r->epochs[i]));
     r->what = "anchor";
     for (size_t i = 0; i < r->files->anchor_count; i++)
         TRY(audit_verify_checkpoint(r->verify, r->files->anchors[i]));
@@ -168,8 +173,29 @@ static Err feed_segments(Run *r)
     return OK;
 }
 
+/* epoch-1, epoch-2, … as far as they go; each is also a checkpoint that has to hold. */
+static Err feed_epochs(Run *r)
+{
+    r->what = "epoch";
+    for (unsigned i = 1; i <= AUDIT_EPOCHS_MAX; i++) {
+        CLEANUP(buf_done) Buf note = { 0 };
+        char name[24];
+        Bytes kept;
+
+        buf_init(&note, CHECKPOINT_MAX);
+        (void)snprintf(name, sizeof name, "epoch-%u", i);
+        if (file_read_all(beside(r->files->journal, name).text, &note) != OK)
+            return errno == ENOENT ? OK : ERR_IO;
+        TRY(arena_copy(&r->arena, buf_view(&note), &kept));
+        TRY(audit_verify_epoch(r->verify, kept));
+        r->epochs[r->epoch_count++] = kept;
+    }
+    return OK;
+}
+
 static Err feed(Run *r)
 {
+    TRY(feed_epochs(r));
     TRY(feed_seals(r));
     for (size_t i = 0; i < r->files->live_count; i++)
         TRY(audit_verify_live(r->verify, r->files->live[i].bytes));

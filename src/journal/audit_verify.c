@@ -96,6 +96,65 @@ static void settle_checkpoints(AuditVerify *v)
     }
 }
 
+static bool same_key(const NoteKey *a, const NoteKey *b)
+{
+    return text_eq(a->name, b->name) && text_eq(VIEW(a->public_key), VIEW(b->public_key));
+}
+
+/* The newest key is the one that checkpoints are signed with from now on. */
+Err audit_verify_epoch(AuditVerify *v, Bytes note)
+{
+    Epoch e;
+
+    if (v->epoch_count == AUDIT_EPOCHS_MAX)
+        return ERR_LIMIT;
+    const Err err = epoch_read(note, &e);
+    if (err == ERR_LIMIT)
+        return err;
+    if (err != OK ||
+        (v->epoch_count > 0 && !same_key(&v->epochs[v->epoch_count - 1].new_key, &e.old_key))) {
+        audit_report(v, (AuditFinding){ .kind = AUDIT_CHECKPOINT_FORMAT, .seq = e.head.size });
+        return OK;
+    }
+    v->epochs[v->epoch_count++] = e;
+    if (same_key(&v->key, &e.old_key))
+        v->key = e.new_key;
+    return OK;
+}
+
+/* Signed in an earlier epoch: does it still hold here, or is it of what was lost? */
+static Err earlier_checkpoint(AuditVerify *v, const Checkpoint *c, const Epoch *e)
+{
+    CheckpointTrust trust;
+    uint64_t seconds;
+
+    TRY(checkpoint_trust(c, &e->old_key, &trust, &seconds));
+    if (trust != CHECKPOINT_SIGNED) {
+        audit_report(v, (AuditFinding){ .kind = AUDIT_CHECKPOINT_SIGNATURE, .seq = c->head.size });
+        return OK;
+    }
+    if (c->head.size <= e->head.size)
+        return audit_pending(v, &c->head);
+    audit_report(v, (AuditFinding){ .kind = AUDIT_EPOCH_LOST, .seq = c->head.size });
+    if (c->head.size > v->verdict.lost_to) {
+        v->verdict.lost_from = e->head.size;
+        v->verdict.lost_to = c->head.size;
+    }
+    return OK;
+}
+
+/* The epoch that ended and whose key the checkpoint names; NULL: none. Only those whose chain leads
+ * to the key that is believed. */
+static const Epoch *epoch_of(const AuditVerify *v, const Checkpoint *c)
+{
+    if (v->epoch_count == 0 || !same_key(&v->epochs[v->epoch_count - 1].new_key, &v->key))
+        return NULL;
+    for (size_t i = 0; i < v->epoch_count; i++)
+        if (text_eq(v->epochs[i].old_key.name, c->origin))
+            return &v->epochs[i];
+    return NULL;
+}
+
 Err audit_verify_checkpoint(AuditVerify *v, Bytes note)
 {
     Checkpoint c;
@@ -108,6 +167,9 @@ Err audit_verify_checkpoint(AuditVerify *v, Bytes note)
         return OK;
     }
     TRY(err);
+    const Epoch *earlier = epoch_of(v, &c);
+    if (earlier != NULL)
+        return earlier_checkpoint(v, &c, earlier);
     TRY(checkpoint_trust(&c, &v->key, &trust, &seconds));
     if (trust == CHECKPOINT_UNSIGNED || !text_eq(c.origin, v->key.name)) {
         audit_report(v, (AuditFinding){ .kind = AUDIT_CHECKPOINT_KEY, .seq = c.head.size });

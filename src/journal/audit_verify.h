@@ -4,6 +4,7 @@
  * No keys to content are needed. Nothing is kept of a record once it was walked: state grows with
  * open sessions, writers, segments and unresolved checkpoints, inside a budget. Give, in order:
  *
+ *     epochs                     oldest first
  *     seals and live sessions    any order
  *     checkpoints                before the log reaches their size; any order otherwise
  *     the log                    every entry, by index: which segment, which leaf hash
@@ -16,6 +17,7 @@
 
 #include "base/arena.h"
 #include "journal/checkpoint.h"
+#include "journal/epoch.h"
 #include "journal/segment.h"
 
 /* Names are for people and for machines; they are never reused for something else. */
@@ -47,7 +49,8 @@
     COMPLETENESS(AUDIT_LOG_HOLE, "log.hole")                 /* the log knows more records */      \
     COMPLETENESS(AUDIT_SESSION_START, "session.start")       /* no record of its beginning */      \
     COMPLETENESS(AUDIT_SESSION_HOLE, "session.hole")         /* records missing in the middle */   \
-    COMPLETENESS(AUDIT_SESSION_END, "session.end")           /* open, and not known to be live */
+    COMPLETENESS(AUDIT_SESSION_END, "session.end")           /* open, and not known to be live */  \
+    COMPLETENESS(AUDIT_EPOCH_LOST, "epoch.lost")             /* an epoch went on, elsewhere */
 
 typedef enum AuditKind {
 #define AUDIT_ENUM(kind, text) kind,
@@ -71,14 +74,20 @@ typedef struct AuditVerdict {
     uint64_t unlogged; /* records behind what the log has merged of their segment */
     uint64_t sessions_closed, sessions_live;
     MerkleHead last_checkpoint; /* largest that holds; size 0: none, self-consistent at best */
+
+    uint64_t lost_from, lost_to; /* leaves of an earlier epoch that a checkpoint proves; 0, 0 */
 } AuditVerdict;
 
 typedef struct AuditState AuditState;
+
+enum { AUDIT_EPOCHS_MAX = 64 };
 
 typedef struct AuditVerify {
     Arena arena;
     AuditState *state;
     NoteKey key;
+    Epoch epochs[AUDIT_EPOCHS_MAX]; /* earlier ones, oldest first */
+    size_t epoch_count;
     AuditFound found;
     void *ctx;
     AuditVerdict verdict;
@@ -93,6 +102,9 @@ void audit_verify_done(AuditVerify *v); /* safe on a zeroed AuditVerify */
 Err audit_verify_seal(AuditVerify *v, const Seal *seal) MUST_CHECK;
 /* The census says that this session is open: then its missing end is no finding. */
 Err audit_verify_live(AuditVerify *v, const uint8_t session_id[LEAF_ID]) MUST_CHECK;
+/* The next epoch, oldest first, all before any checkpoint: then `key` at init may be of any of
+ * them. The note is borrowed. One that does not follow the one before is a finding. */
+Err audit_verify_epoch(AuditVerify *v, Bytes note) MUST_CHECK;
 /* ERR_REFUSED: the log is past its size already; the caller's mistake. */
 Err audit_verify_checkpoint(AuditVerify *v, Bytes note) MUST_CHECK;
 Err audit_verify_log(AuditVerify *v, uint64_t segment, const Hash *leaf) MUST_CHECK;

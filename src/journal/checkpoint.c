@@ -111,7 +111,8 @@ static Err write_line(const NoteKey *k, Bytes signature, Buf *out)
     return buf_byte(out, '\n');
 }
 
-static Err write_signed(Bytes origin, const MerkleHead *head, const SignKey *key, Buf *out)
+static Err write_signed(Bytes origin, const MerkleHead *head, Bytes extension, const SignKey *key,
+                        Buf *out)
 {
     const size_t start = buf_len(out);
     uint8_t signature[SIGN_BYTES];
@@ -119,22 +120,29 @@ static Err write_signed(Bytes origin, const MerkleHead *head, const SignKey *key
     TRY(text_format(out, "%.*s\n%" PRIu64 "\n", SHOW(origin), head->size));
     TRY(base64_encode(VIEW(head->root), out));
     TRY(buf_byte(out, '\n'));
+    TRY(buf_append(out, extension));
     TRY(sign_message(key, bytes_from(buf_view(out), start), signature));
     TRY(buf_byte(out, '\n'));
     const NoteKey k = note_key_of(origin, NOTE_ED25519, key->public_key);
     return write_line(&k, VIEW(signature), out);
 }
 
-Err checkpoint_sign(Bytes origin, const MerkleHead *head, const SignKey *key, Buf *out)
+Err checkpoint_sign_extended(Bytes origin, const MerkleHead *head, Bytes extension,
+                             const SignKey *key, Buf *out)
 {
     const size_t before = buf_len(out);
 
     if (!is_name(origin))
         return ERR_MALFORMED;
-    const Err err = write_signed(origin, head, key, out);
+    const Err err = write_signed(origin, head, extension, key, out);
     if (err != OK)
         buf_truncate(out, before);
     return err;
+}
+
+Err checkpoint_sign(Bytes origin, const MerkleHead *head, const SignKey *key, Buf *out)
+{
+    return checkpoint_sign_extended(origin, head, (Bytes){ 0 }, key, out);
 }
 
 /* What a witness signs: two lines of its own, then the checkpoint's text. */
@@ -238,10 +246,12 @@ Err checkpoint_parse(Bytes note, Checkpoint *ret)
         return ERR_MALFORMED;
     TRY(read_size(size, &c.head.size));
     TRY(decode_exact(root, c.head.root.bytes, HASH_BYTES));
+    const size_t extension_at = note.len - r.rest.len;
     do {
         c.text = bytes_upto(note, note.len - r.rest.len);
         TRY(take_line(&r, &line));
     } while (line.len > 0);
+    c.extension = bytes_from(c.text, extension_at);
     c.signatures = r.rest;
     TRY(check_signatures(c.signatures));
     *ret = c;

@@ -23,6 +23,7 @@ enum {
 typedef struct Checkpoint {
     Bytes origin;
     MerkleHead head;
+    Bytes extension;  /* lines behind the root; mostly empty */
     Bytes text;       /* what is signed: up to and including the newline before the empty line */
     Bytes signatures; /* the lines behind the empty line; checked for form */
 } Checkpoint;
@@ -43,6 +44,9 @@ typedef enum CheckpointTrust {
 
 /* Appends text, empty line and one signature. `origin` is the key's name too. */
 Err checkpoint_sign(Bytes origin, const MerkleHead *head, const SignKey *key, Buf *out) MUST_CHECK;
+/* The same with extension lines, each ended by a newline, behind the root. */
+Err checkpoint_sign_extended(Bytes origin, const MerkleHead *head, Bytes extension,
+                             const SignKey *key, Buf *out) MUST_CHECK;
 /* Appends a witness's line for a checkpoint; `unix_seconds` is part of what it signs. */
 Err checkpoint_cosign(const Checkpoint *c, Bytes name, const SignKey *key, uint64_t unix_seconds,
                       Buf *out) MUST_CHECK;

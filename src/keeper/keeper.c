@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "keeper/admin.h"
 #include "keeper/approve.h"
+#include "keeper/epoch_begin.h"
 #include "keeper/recovery.h"
 #include "sys/entropy.h"
 #include "sys/log.h"
@@ -35,47 +36,27 @@ static Err load_config(Keeper *k, Bytes yaml)
     return OK;
 }
 
-static Err open_store(Keeper *k, const char **ret_path)
+static Err open_store(Keeper *k)
 {
     static const Bytes SQLITE = LIT_INIT("sqlite:");
     const Bytes state = k->config.storage.state;
+    const char *path;
 
     if (!text_starts(state, SQLITE))
         return ERR_REFUSED;
-    TRY(arena_string(&k->arena, bytes_from(state, SQLITE.len), ret_path));
-    const Err err = store_open(*ret_path, STORE_WRITE, &k->store);
+    TRY(arena_string(&k->arena, bytes_from(state, SQLITE.len), &path));
+    const Err err = store_open(path, STORE_WRITE, &k->store);
     if (err != OK)
         log_line(LOG_ERROR, "store", "the state cannot be opened (%s)",
                  err == ERR_REFUSED ? "made by a newer version" : strerror(errno));
     return err;
 }
 
-static Err root_by_reference(Bytes reference, uint8_t ret[ROOT_KEY_BYTES])
-{
-    CLEANUP(buf_done) Buf secret = { 0 };
-
-    buf_init(&secret, 4096);
-    TRY(secret_resolve(reference, &secret));
-    if (buf_len(&secret) < ROOT_KEY_BYTES)
-        return ERR_MALFORMED;
-    /* Any text of enough length will do; 32 bytes come of it. */
-    const Hash key = hash_of(buf_view(&secret));
-    memcpy(ret, key.bytes, ROOT_KEY_BYTES);
-    return OK;
-}
-
-static Err open_keys(Keeper *k, const char *state_path)
+static Err open_keys(Keeper *k)
 {
     uint8_t root[ROOT_KEY_BYTES] = { 0 };
-    char path[SEGMENT_PATH_MAX];
-    const char *slash = strrchr(state_path, '/');
-    const int folder = slash != NULL ? (int)(slash - state_path) + 1 : 0;
-    const Bytes reference = k->config.storage.root_key;
 
-    (void)snprintf(path, sizeof path, "%.*sroot.key", folder, state_path);
-    Err err = reference.len == 0 || text_eq(reference, LIT("auto"))
-                  ? root_key_file(path, root)
-                  : root_by_reference(reference, root);
+    Err err = keys_root(&k->config.storage, root);
     if (err != OK)
         log_line(LOG_ERROR, "keys", "the root key cannot be read or made: %s", strerror(errno));
     if (err == OK)
@@ -140,18 +121,41 @@ static Err record_rebuild(Keeper *k)
     return k->ledger.rebuilt ? diary_write(&k->diary, &ENTRY, k->now, NULL) : OK;
 }
 
+/* The first start after a restore: the record cites the checkpoint that ended the epoch before. */
+static Err record_restore(Keeper *k)
+{
+    CLEANUP(buf_done) Buf note = { 0 };
+    CLEANUP(buf_done) Buf payload = { 0 };
+
+    buf_init(&note, CHECKPOINT_MAX);
+    buf_init(&payload, 2 * CHECKPOINT_MAX);
+    const Err err = store_meta_get(k->store, EPOCH_META, &note);
+    if (err == ERR_MORE || (err == OK && buf_len(&note) == 0))
+        return OK;
+    TRY(err);
+    Json j = json_write_begin(&payload);
+    json_write_object(&j, NULL);
+    json_write_string(&j, "what", LIT("restored from a backup; a new epoch of the ledger began"));
+    json_write_string(&j, "checkpoint", buf_view(&note));
+    json_write_object_end(&j);
+    TRY(json_write_end(&j));
+    const DiaryEntry entry = { .type = LEAF_CHECKPOINT_ANCHOR,
+                               .payload = buf_view(&payload),
+                               .wait = true };
+    TRY(diary_write(&k->diary, &entry, k->now, NULL));
+    return store_meta_put(k->store, EPOCH_META, (Bytes){ 0 });
+}
+
 Err keeper_open(Keeper *k, Bytes config_yaml, const Id *writer)
 {
-    const char *state;
-
     k->writer = *writer;
     k->now = clock_now();
     k->started_ns = k->now.unix_ns;
     random_fill(k->signins.hash_key, sizeof k->signins.hash_key);
     TRY(load_config(k, config_yaml));
     TRY(administrators_find(&k->config.gateway.admin_users, &k->arena, &k->administrators));
-    TRY(open_store(k, &state));
-    TRY(open_keys(k, state));
+    TRY(open_store(k));
+    TRY(open_keys(k));
     TRY(count_start(k));
     TRY(budgets_open(k));
     TRY(tallies_open(k));
@@ -163,6 +167,7 @@ Err keeper_open(Keeper *k, Bytes config_yaml, const Id *writer)
     k->diary.policy_hash = k->policy_hash;
     TRY(diary_open(&k->diary, writer, k->now));
     TRY(record_rebuild(k));
+    TRY(record_restore(k));
     TRY(record_policy(k));
     watermark_look(k);
     return OK;

@@ -5,6 +5,7 @@
 #include "sys/file.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -189,4 +190,37 @@ Err secret_resolve(Bytes reference, Buf *out)
     if (text_starts(reference, ENV_PREFIX))
         return read_environment(bytes_from(reference, ENV_PREFIX.len), out);
     return ERR_REFUSED;
+}
+
+/* --- the root ----------------------------------------------------------------------------- */
+
+static Err root_by_reference(Bytes reference, uint8_t ret[ROOT_KEY_BYTES])
+{
+    CLEANUP(buf_done) Buf secret = { 0 };
+
+    buf_init(&secret, 4096);
+    TRY(secret_resolve(reference, &secret));
+    if (buf_len(&secret) < ROOT_KEY_BYTES)
+        return ERR_MALFORMED;
+    /* Any text of enough length will do; 32 bytes come of it. */
+    const Hash key = hash_of(buf_view(&secret));
+    memcpy(ret, key.bytes, ROOT_KEY_BYTES);
+    return OK;
+}
+
+Err keys_root(const Storage *storage, uint8_t ret[ROOT_KEY_BYTES])
+{
+    static const Bytes SQLITE = LIT_INIT("sqlite:");
+    const Bytes state = bytes_from(storage->state, SQLITE.len);
+    char path[4096];
+    size_t folder = state.len;
+
+    if (storage->root_key.len > 0 && !text_eq(storage->root_key, LIT("auto")))
+        return root_by_reference(storage->root_key, ret);
+    while (folder > 0 && state.ptr[folder - 1] != '/')
+        folder--;
+    if (folder >= sizeof path - sizeof "root.key")
+        return ERR_LIMIT;
+    (void)snprintf(path, sizeof path, "%.*sroot.key", (int)folder, (const char *)state.ptr);
+    return root_key_file(path, ret);
 }

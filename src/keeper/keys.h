@@ -11,6 +11,7 @@
 #define KEEPER_KEYS_H
 
 #include "base/buf.h"
+#include "config/config.h"
 #include "crypto/aead.h"
 #include "crypto/hmac.h"
 #include "model/pack.h"
@@ -24,6 +25,9 @@ typedef struct Keys {
 
 /* Makes `path` with a new key when it is not there; ERR_MALFORMED: it is not 32 bytes. */
 Err root_key_file(const char *path, uint8_t ret[ROOT_KEY_BYTES]) MUST_CHECK;
+/* As the configuration says: `auto` makes root.key beside the state where there is none; of a
+ * reference's text the key is the SHA-256. errno tells why on ERR_IO. */
+Err keys_root(const Storage *storage, uint8_t ret[ROOT_KEY_BYTES]) MUST_CHECK;
 Err keys_init(Keys *k, const uint8_t root[ROOT_KEY_BYTES]) MUST_CHECK;
 void keys_done(Keys *k); /* wipes; safe on a zeroed Keys */
 

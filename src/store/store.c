@@ -104,6 +104,28 @@ Err store_open(const char *path, StoreAccess access, Store **ret)
     return OK;
 }
 
+/* All pages in one step, so within one read transaction: one moment of the store. */
+Err store_copy(Store *from, const char *path)
+{
+    sqlite3 *to = NULL;
+    Err err = ERR_IO;
+
+    if (sqlite3_open_v2(path, &to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) == SQLITE_OK) {
+        sqlite3_backup *copy = sqlite3_backup_init(to, "main", from->db, "main");
+
+        if (copy != NULL && sqlite3_backup_step(copy, -1) == SQLITE_DONE)
+            err = OK;
+        if (sqlite3_backup_finish(copy) != SQLITE_OK)
+            err = ERR_IO;
+    }
+    /* The copy is one file: without a log beside it. */
+    if (err == OK &&
+        sqlite3_exec(to, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL) != SQLITE_OK)
+        err = ERR_IO;
+    (void)sqlite3_close_v2(to);
+    return err;
+}
+
 void store_close(Store *s)
 {
     if (s == NULL)

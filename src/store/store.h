@@ -16,6 +16,8 @@ typedef enum StoreAccess { STORE_READ = 0, STORE_WRITE } StoreAccess;
  * ERR_REFUSED: written by a newer version. */
 Err store_open(const char *path, StoreAccess access, Store **ret) MUST_CHECK;
 void store_close(Store *s); /* NULL is fine */
+/* A snapshot of a store in use, as a new file that nobody else sees yet. */
+Err store_copy(Store *from, const char *path) MUST_CHECK;
 /* What SQLite said last, for the log. */
 const char *store_why(const Store *s);
 

@@ -129,3 +129,16 @@ Err store_checkpoint_add(Store *s, uint64_t size, uint64_t created_ns, Bytes not
     query_text(&q, note);
     return query_run(&q);
 }
+
+Err store_checkpoint_newest(Store *s, Buf *out)
+{
+    static const char NEWEST[] =
+        "SELECT note FROM checkpoint ORDER BY size DESC, created DESC LIMIT 1";
+    Query q = query_begin(s, NEWEST);
+    Err err = ERR_MORE;
+
+    if (query_next(&q))
+        err = buf_append(out, query_take(&q));
+    TRY(query_end(&q));
+    return err;
+}

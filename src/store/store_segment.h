@@ -42,6 +42,8 @@ Err store_segment_each(Store *s, const SegmentFilter *filter, StoreSegmentFn *fn
 Err store_segment_lowest_open(Store *s, const Id *writer, uint64_t *ret) MUST_CHECK;
 Err store_segment_count(Store *s, uint64_t *ret) MUST_CHECK;
 
+/* Of the largest size. ERR_MORE: there is none. */
+Err store_checkpoint_newest(Store *s, Buf *out) MUST_CHECK;
 Err store_checkpoint_add(Store *s, uint64_t size, uint64_t created_ns, Bytes note) MUST_CHECK;
 
 #endif

@@ -175,12 +175,10 @@ static void count_workers(Supervisor *s)
 /* Three accounts of their own when we may; else all are ours, and the keeper looks at pids. */
 static void choose_uids(Supervisor *s)
 {
-    enum { FIRST_UID = 61841 };
-
     if (geteuid() != 0)
         return;
     for (int kind = 0; kind < CHILD_KINDS; kind++)
-        s->uids[kind] = (uid_t)(FIRST_UID + kind);
+        s->uids[kind] = (uid_t)(SUPERVISOR_FIRST_UID + kind);
 }
 
 static void on_watchdog(uv_timer_t *timer)

@@ -11,6 +11,9 @@
 
 #include "base/base.h"
 
+/* Keeper, worker and console are this account and the next two when started as root. */
+enum { SUPERVISOR_FIRST_UID = 61841 };
+
 /* Returns the exit status of the process. */
 int supervisor_serve(const char *config_path);
 

@@ -11,7 +11,7 @@ import time
 import pytest
 from conftest import ROOT
 
-BINARY = ROOT / "build/chaperone"
+BINARY = ROOT / os.environ.get("CHAPERONE_BUILD", "build") / "chaperone"
 PAGES = sorted((ROOT / "docs/man").iterdir())
 
 

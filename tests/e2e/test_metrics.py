@@ -210,5 +210,5 @@ def test_other_addresses_are_refused(tmp_path):
     for address, words in (("0.0.0.0:9464", "loopback"), ("10.0.0.1:9464", "loopback"), ("127.0.0.1:6432", "one of")):
         file = tmp_path / "chaperone.yaml"
         file.write_text(f'version: 1\ngateway: {{listen: {{metrics: "{address}"}}}}\n')
-        said = subprocess.run([stack.ROOT / "build/chaperone", "config", "validate", file], capture_output=True, text=True)
+        said = subprocess.run([stack.ROOT / os.environ.get("CHAPERONE_BUILD", "build") / "chaperone", "config", "validate", file], capture_output=True, text=True)
         assert said.returncode == 2 and words in said.stderr, said.stderr
