@@ -188,8 +188,10 @@ static const Field GRANT_FIELDS[] = {
       .required = true,
       AT(Grant, actions),
       .choices = &ACTION_CHOICES,
-      .doc = "Effects a statement may have. `write` covers row locks and code the gateway cannot "
-             "see into; everything else has to be named, or `*`." },
+      .doc =
+          "Effects a statement may have. `write` covers row locks and code the gateway cannot "
+          "see into; everything else has to be named, or `*`. `lob`: large objects, whose content "
+          "no mask knows, so that it leaves as it is." },
     { .key = "tables",
       .type = FIELD_TABLES,
       AT(Grant, tables),

@@ -119,8 +119,9 @@ static Err judge_kept(Ruler *r, const Command *command, const Statement *s, Gate
     /* Only what the target has confirmed: until then, it may hold another text by this name. */
     ret->needs_quiet = true;
     if (!r->proto->kept(r->proto_state, s->refers, s->name, &text)) {
-        ret->verdict = deny(CHP_3103, LIT("nothing of this name was prepared or declared through "
-                                          "the gateway in this session"));
+        ret->verdict = deny(s->refers == REFER_CURSOR ? CHP_5502 : CHP_5503,
+                            LIT("nothing of this name was prepared or declared through the "
+                                "gateway in this session"));
         return OK;
     }
     TRY(look(r, text, &inner));
@@ -324,8 +325,10 @@ Err ruler_judge(void *ctx, const Command *command, GateRuling *ret)
 
     arena_done(&r->words);
     if (command->unsupported != NULL)
-        ret->verdict =
-            deny(command->text.len > 0 ? CHP_3103 : CHP_5501, text_of(command->unsupported));
+        ret->verdict = deny(command->code != CHP_NONE ? command->code
+                            : command->text.len > 0   ? CHP_3103
+                                                      : CHP_5501,
+                            text_of(command->unsupported));
     else
         err = judge_text(r, command, ret);
     if (err == OK && r->refusal != NULL && ret->verdict.ruling != RULING_DENY &&

@@ -5,6 +5,7 @@
 #define MODEL_COMMAND_H
 
 #include "base/base.h"
+#include "model/message.h"
 
 typedef enum CommandKind {
     COMMAND_STATEMENT, /* text to run now: PostgreSQL Query, a whole batch */
@@ -30,6 +31,7 @@ typedef struct Command {
     size_t result_format_count;
     /* Not NULL: the message cannot be passed, whatever policy says; why, for people. */
     const char *unsupported;
+    MessageCode code; /* of that refusal; CHP_NONE: the general one */
 } Command;
 
 #endif

@@ -23,7 +23,8 @@
     X(NET, 8, "net")                                                                               \
     X(OS, 9, "os")                                                                                 \
     X(REPL, 10, "repl")                                                                            \
-    X(OPAQUE, 11, "opaque") /* runs code we cannot see into: counts as WRITE too */
+    X(OPAQUE, 11, "opaque") /* runs code we cannot see into: counts as WRITE too */                \
+    X(LOB, 12, "lob")       /* large objects: outside every table, so no mask knows them */
 
 typedef enum Effect {
 #define EFFECT_ENUM(name, bit, text) EFFECT_##name = 1 << bit,

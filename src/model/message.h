@@ -41,7 +41,9 @@
     X(5202, "XX000", ERROR, "masking failed, result withheld", "tell the administrator")           \
     X(5301, "53300", FATAL, "at capacity", "try again later")                                      \
     X(5401, "08P01", FATAL, "protocol violation", "")                                              \
-    X(5501, "0A000", ERROR, "unsupported through the gateway", "")
+    X(5501, "0A000", ERROR, "unsupported through the gateway", "")                                 \
+    X(5502, "34000", ERROR, "no such cursor or portal", "")                                        \
+    X(5503, "26000", ERROR, "no such prepared statement", "prepare it again")
 
 typedef enum MessageCode {
     CHP_NONE = 0,

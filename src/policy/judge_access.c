@@ -47,6 +47,8 @@ static unsigned granted_on(const Judgement *in, const RelationUse *r)
 
 static const char *first_effect(unsigned effects)
 {
+    if ((effects & EFFECT_LOB) != 0) /* more telling than the write that it counts as */
+        return effect_name(EFFECT_LOB);
     const unsigned shown = (effects & ~(unsigned)EFFECT_OPAQUE) != 0
                                ? effects & ~(unsigned)EFFECT_OPAQUE
                                : (unsigned)EFFECT_WRITE;

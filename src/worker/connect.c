@@ -141,6 +141,8 @@ static Err open_road(Session *s)
     pg_close(out, mark);
     TRY(pg_ready(out, 'I'));
     ports_connect(s);
+    s->pg.server_pid = s->upstream.backend.pid;
+    s->pg.shown_pid = s->cancel_pid;
     s->deadline_ms = 0;
     route_done(&s->route);
     s->phase = SESSION_OPEN;

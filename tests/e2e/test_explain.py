@@ -140,7 +140,7 @@ def test_usage(site):
 
 def test_what_was_prepared_elsewhere_is_unknown(site):
     code, found, _ = explain(site, "EXECUTE something", token=site.tokens["dana"])
-    assert (code, found["code"]) == (3, "CHP-3103") and outcomes(found)["message"] == "refused"
+    assert (code, found["code"]) == (3, "CHP-5503") and outcomes(found)["message"] == "refused"
     code, found, _ = explain(site, "SHOW chaperone.masked", token=site.tokens["dana"])
     assert code == 0
 

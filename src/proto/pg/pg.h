@@ -58,9 +58,10 @@ typedef struct Pg {
     Buf given; /* COPYING: data that is forwarded and not in the record yet */
     Buf row;   /* of a COPY, masked, before it is written in its form */
     PgLasting lasting;
-    size_t row_rest; /* bytes still to come of a row that is dropped unread */
-    bool failed;     /* an error came since the last ReadyForQuery */
-    bool phi;        /* the target holds PHI: errors and notices are scrubbed */
+    size_t row_rest;                /* bytes still to come of a row that is dropped unread */
+    bool failed;                    /* an error came since the last ReadyForQuery */
+    bool phi;                       /* the target holds PHI: errors and notices are scrubbed */
+    uint32_t server_pid, shown_pid; /* of its backend, and what the client was told instead */
 } Pg;
 
 void pg_init(Pg *pg, Arena *arena, const ProtoPorts *ports, SipKey hash_key);

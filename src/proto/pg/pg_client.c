@@ -147,6 +147,13 @@ static Err read_values(Pg *pg, Reader *r, const PgStatement *s, size_t format_co
     return OK;
 }
 
+/* With the server's own SQLSTATE: drivers prepare again when they see it. */
+static void unknown(Command *c, MessageCode code, const char *why)
+{
+    c->unsupported = why;
+    c->code = code;
+}
+
 static Err read_bind(Pg *pg, Reader *r, Command *c)
 {
     static const PgStatement NOTHING = { 0 };
@@ -174,7 +181,7 @@ static Err read_bind(Pg *pg, Reader *r, Command *c)
         (s != NULL && unproven(pg, s)))
         return ERR_MORE;
     if (s == NULL)
-        c->unsupported = "a prepared statement of this name is not known";
+        unknown(c, CHP_5503, "nothing of this name was prepared through the gateway");
     else
         c->text = buf_view(&s->text);
     return OK;
@@ -190,7 +197,7 @@ static Err read_execute(Pg *pg, Reader *r, Command *c)
     c->name = pg->portal;
     const PgRun *run = pg_portal(&pg->names, pg->portal);
     if (run == NULL)
-        c->unsupported = "a portal or cursor of this name is not known";
+        unknown(c, CHP_5502, "nothing of this name was declared or bound through the gateway");
     else if (run->copy != NULL && run->started)
         c->unsupported = "this COPY has run: it has to be bound again";
     else

@@ -410,7 +410,7 @@ static Err on_notification(const Pg *pg, Bytes body, Buf *out)
     if (!reader_at_end(&r))
         return ERR_MALFORMED;
     TRY(pg_open(out, 'A', &mark));
-    TRY(buf_u32(out, pid));
+    TRY(buf_u32(out, pid == pg->server_pid ? pg->shown_pid : pid)); /* clients know their own */
     TRY(pg_string(out, channel));
     TRY(pg_string(out, pg->phi ? (Bytes){ 0 } : payload));
     pg_close(out, mark);

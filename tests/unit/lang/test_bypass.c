@@ -92,7 +92,8 @@ static const struct {
       "lock table doctor; truncate doctor; vacuum full doctor; cluster doctor; reindex table "
       "doctor; refresh materialized view mv_patient; analyze doctor",
       WRITE | ADMIN | LOCK },
-    { "lo_from_bytea(0,'x')", "select lo_from_bytea(0,'x'), lo_unlink(1), lo_put(1,0,'x')", WRITE },
+    { "lo_from_bytea(0,'x')", "select lo_from_bytea(0,'x'), lo_unlink(1), lo_put(1,0,'x')",
+      WRITE | EFFECT_LOB },
     { "import foreign schema / create server", "import foreign schema a from server s into public",
       NET | DDL | PRIV },
     { "import foreign schema / create server", "create server s foreign data wrapper postgres_fdw",
@@ -129,7 +130,7 @@ static bool has_setting(const Meaning *m)
 
 static bool as_expected(const Meaning *m, unsigned expected)
 {
-    const unsigned effects = expected & 0xfff;
+    const unsigned effects = expected & 0x1fff;
 
     if ((expected & REFUSED) != 0)
         return !m->understood;
