@@ -16,8 +16,13 @@ const Command COMMANDS[] = {
       .help = "How the gateway is doing.",
       .call = "status",
       .run = command_call,
-      .columns = "version recording uptime_ms sessions_live requests_open segments disk writers "
-                 "checkpoint tls sandbox_wanted processes" },
+      .columns = "version recording uptime_ms policy sessions_live requests_open segments disk "
+                 "writers checkpoint tls sandbox_wanted processes" },
+    { .name = "reload",
+      .help = "Read the configuration, certificates and secrets anew; all processes or none.",
+      .call = "reload",
+      .run = command_call,
+      .columns = "epoch policy_hash words:WARNINGS" },
     { .name = "doctor",
       .help = "Check configuration, folders, certificate, room for the journal, kernel features "
               "and clock.",

@@ -16,6 +16,7 @@ static const AdminEntry TABLE[] = {
     { "whoami", ADMIN_ANYBODY, false, admin_whoami },
     /* For oneself; an administrator for anybody, and then it writes an admin.access record. */
     { "explain", ADMIN_ANYBODY, false, admin_explain },
+    { "reload", ADMIN_ADMINISTRATOR, true, admin_reload },
     { "audit.checkpoint", ADMIN_ADMINISTRATOR, true, admin_checkpoint },
     { "user.add", ADMIN_ADMINISTRATOR, true, admin_user_add },
     { "user.ls", ADMIN_ADMINISTRATOR, false, admin_user_ls },

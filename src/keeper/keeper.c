@@ -12,22 +12,24 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { POLICY_TEXT_MAX = 4 << 20, IDENTITY_ARENA = 64 << 10, SHOWN_MAX = 1024 };
+enum { WHY_MAX = 2048, IDENTITY_ARENA = 64 << 10, SHOWN_MAX = 1024 };
 
 static const uint64_t HEARTBEAT_NS = UINT64_C(60) * 1000000000;
 
 /* --- opening ------------------------------------------------------------------------------ */
 
-static Err load_config(Keeper *k, Bytes yaml)
+static Err load_config(Keeper *k, const Edition *edition)
 {
-    Problems problems = { 0 };
+    CLEANUP(buf_done) Buf why = { 0 };
 
     arena_init(&k->arena, CONFIG_ARENA_BYTES);
-    buf_init(&k->policy_text, POLICY_TEXT_MAX);
-    TRY(config_load(yaml, &k->arena, &k->config, &problems));
-    TRY(config_show(&k->config, &k->policy_text));
-    k->policy_hash = hash_of(buf_view(&k->policy_text));
-    const Bytes journal = k->config.storage.journal;
+    buf_init(&why, WHY_MAX);
+    const Err err = keeper_edition_make(edition, k->now.unix_ns, &k->edition, &why);
+    if (err != OK) {
+        log_line(LOG_ERROR, "start", "%.*s", SHOW(buf_view(&why)));
+        return err;
+    }
+    const Bytes journal = k->edition->config.storage.journal;
     if (journal.len == 0 || journal.len >= sizeof k->journal)
         return ERR_LIMIT;
     memcpy(k->journal, journal.ptr, journal.len);
@@ -38,7 +40,7 @@ static Err load_config(Keeper *k, Bytes yaml)
 static Err open_store(Keeper *k, const char **ret_path)
 {
     static const Bytes SQLITE = LIT_INIT("sqlite:");
-    const Bytes state = k->config.storage.state;
+    const Bytes state = k->edition->config.storage.state;
 
     if (!text_starts(state, SQLITE))
         return ERR_REFUSED;
@@ -70,7 +72,7 @@ static Err open_keys(Keeper *k, const char *state_path)
     char path[SEGMENT_PATH_MAX];
     const char *slash = strrchr(state_path, '/');
     const int folder = slash != NULL ? (int)(slash - state_path) + 1 : 0;
-    const Bytes reference = k->config.storage.root_key;
+    const Bytes reference = k->edition->config.storage.root_key;
 
     (void)snprintf(path, sizeof path, "%.*sroot.key", folder, state_path);
     Err err = reference.len == 0 || text_eq(reference, LIT("auto"))
@@ -102,32 +104,6 @@ static Err count_start(Keeper *k)
     return store_meta_put(k->store, "generation", buf_view(&text));
 }
 
-/* The whole text, each time it is another one: the journal holds the policy's history. */
-static Err record_policy(Keeper *k)
-{
-    CLEANUP(buf_done) Buf last = { 0 };
-    CLEANUP(buf_done) Buf payload = { 0 };
-
-    buf_init(&last, 64);
-    buf_init(&payload, POLICY_TEXT_MAX + 4096);
-    const Err err = store_meta_get(k->store, "policy_hash", &last);
-    if (err == OK && text_eq(buf_view(&last), VIEW(k->policy_hash.bytes)))
-        return OK;
-    if (err != OK && err != ERR_MORE)
-        return err;
-    Json j = json_write_begin(&payload);
-    json_write_object(&j, NULL);
-    json_write_string(&j, "author", LIT("unknown: whoever may write the file on this host"));
-    json_write_raw(&j, "policy", buf_view(&k->policy_text));
-    json_write_object_end(&j);
-    TRY(json_write_end(&j));
-    const DiaryEntry entry = { .type = LEAF_CONFIG_CHANGE,
-                               .payload = buf_view(&payload),
-                               .wait = true };
-    TRY(diary_write(&k->diary, &entry, k->now, NULL));
-    return store_meta_put(k->store, "policy_hash", VIEW(k->policy_hash.bytes));
-}
-
 static Err record_rebuild(Keeper *k)
 {
     static const DiaryEntry ENTRY = {
@@ -140,7 +116,7 @@ static Err record_rebuild(Keeper *k)
     return k->ledger.rebuilt ? diary_write(&k->diary, &ENTRY, k->now, NULL) : OK;
 }
 
-Err keeper_open(Keeper *k, Bytes config_yaml, const Id *writer)
+Err keeper_open(Keeper *k, const Edition *edition, const Id *writer)
 {
     const char *state;
 
@@ -148,8 +124,9 @@ Err keeper_open(Keeper *k, Bytes config_yaml, const Id *writer)
     k->now = clock_now();
     k->started_ns = k->now.unix_ns;
     random_fill(k->signins.hash_key, sizeof k->signins.hash_key);
-    TRY(load_config(k, config_yaml));
-    TRY(administrators_find(&k->config.gateway.admin_users, &k->arena, &k->administrators));
+    TRY(load_config(k, edition));
+    TRY(administrators_find(&k->edition->config.gateway.admin_users, &k->arena,
+                            &k->administrators));
     TRY(open_store(k, &state));
     TRY(open_keys(k, state));
     TRY(count_start(k));
@@ -159,10 +136,10 @@ Err keeper_open(Keeper *k, Bytes config_yaml, const Id *writer)
     TRY(ledger_open(&k->ledger, &k->keys));
     k->diary.ledger = &k->ledger;
     k->diary.keys = &k->keys;
-    k->diary.policy_hash = k->policy_hash;
+    k->diary.policy_hash = k->edition->policy_hash;
     TRY(diary_open(&k->diary, writer, k->now));
     TRY(record_rebuild(k));
-    TRY(record_policy(k));
+    TRY(keeper_edition_record(k, k->edition, (Bytes){ 0 }));
     watermark_look(k);
     return OK;
 }
@@ -181,10 +158,9 @@ void keeper_close(Keeper *k)
     signins_done(&k->signins);
     budgets_done(&k->budgets);
     salted_cache_done(&k->salted);
-    handshakes_done(&k->handshakes);
     keys_done(&k->keys);
     store_close(k->store);
-    buf_done(&k->policy_text);
+    keeper_editions_done(k);
     arena_done(&k->arena);
 }
 
@@ -240,7 +216,7 @@ Err keeper_identity(Keeper *k, Bytes name, Arena *a, Identity *ret, StoreUser *r
     StoreGroups groups;
 
     *ret = (Identity){ 0 };
-    if (!k->config.identity.local)
+    if (!k->edition->config.identity.local)
         return ERR_MORE;
     TRY(store_user_get(k->store, name, a, ret_user));
     if (ret_user->disabled || (ret_user->expires_ns != 0 && ret_user->expires_ns <= k->now.unix_ns))

@@ -9,6 +9,7 @@
 #include "keeper/administrators.h"
 #include "keeper/budget.h"
 #include "keeper/diary.h"
+#include "keeper/edition.h"
 #include "keeper/handshake.h"
 #include "keeper/signin.h"
 #include "keeper/upstream.h"
@@ -36,10 +37,9 @@ typedef struct KeeperPeer {
 
 typedef struct Keeper {
     uv_loop_t *loop;
-    Arena arena;
-    Config config;
-    Buf policy_text; /* config_show() */
-    Hash policy_hash;
+    Arena arena;             /* of the start */
+    KeeperEdition *edition;  /* in force; older ones behind it */
+    KeeperEdition *prepared; /* NULL: no reload is under way */
     char journal[SEGMENT_PATH_MAX - 64];
     Store *store;
     Keys keys;
@@ -52,7 +52,6 @@ typedef struct Keeper {
     KeeperPeer *peers;
     Signins signins;
     SaltedCache salted;
-    Handshakes handshakes;
     Budgets budgets;
     Watermark disk;
     Administrators administrators;
@@ -62,8 +61,8 @@ typedef struct Keeper {
 } Keeper;
 
 /* Reads everything that a start needs and opens store, keys, ledger and diary; speaks to
- * nobody. `config_yaml` is the configuration's bytes. */
-Err keeper_open(Keeper *k, Bytes config_yaml, const Id *writer) MUST_CHECK;
+ * nobody. */
+Err keeper_open(Keeper *k, const Edition *edition, const Id *writer) MUST_CHECK;
 /* Seals and signs what is open. */
 void keeper_close(Keeper *k);
 /* Once a second: deadlines, heartbeats, segments that are old enough, the checkpoint. */

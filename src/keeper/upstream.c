@@ -174,17 +174,24 @@ static Err check_session(KeeperPeer *peer, const UpstreamProve *ask)
     Keeper *k = peer->keeper;
     StoreSession session;
 
-    if (ask->resource >= k->config.policy.resources.count || !is_binding(ask))
+    const KeeperEdition *e = keeper_edition_of(k, ask->epoch);
+    if (e == NULL)
+        return ERR_MORE; /* several reloads ago */
+    if (ask->resource >= e->config.policy.resources.count || !is_binding(ask))
         return ERR_MALFORMED;
     if (id_is_zero(&ask->session))
         return OK;
     arena_init(&arena, 16 << 10);
-    return keeper_session(k, &ask->session, &peer->writer, &arena, &session);
+    TRY(keeper_session(k, &ask->session, &peer->writer, &arena, &session));
+    return text_eq(session.resource, e->config.policy.resources.at[ask->resource].name) ? OK
+                                                                                        : ERR_MORE;
 }
 
 static Err prepare(Proving *p)
 {
-    const Resource *resource = &p->keeper->config.policy.resources.at[p->ask.resource];
+    const KeeperEdition *e =
+        keeper_edition_of(p->keeper, p->ask.epoch); /* check_session() has seen it */
+    const Resource *resource = &e->config.policy.resources.at[p->ask.resource];
     Bytes nonce;
 
     TRY(scram_client_first_bare_parse(p->ask.client_first_bare, &nonce));

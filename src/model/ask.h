@@ -36,6 +36,17 @@ typedef enum Party {
     /* supervisor → keeper: all living children were told of; recover what the dead left, serve. \
      */                                                                                            \
     X(START, 9, SUPERVISOR, KEEPER, false)                                                         \
+    /* supervisor → keeper, worker: load this edition (descriptor attached), and wait. */        \
+    X(PREPARE, 10, SUPERVISOR, KEEPER | PARTY_WORKER, false)                                       \
+    X(PREPARED, 11, KEEPER | PARTY_WORKER, SUPERVISOR, false)                                      \
+    /* supervisor → keeper: all said yes; put it on disk. */                                     \
+    X(RECORD_CHANGE, 12, SUPERVISOR, KEEPER, true)                                                 \
+    /* supervisor → keeper, worker: from now on. */                                              \
+    X(COMMIT, 13, SUPERVISOR, KEEPER | PARTY_WORKER, true)                                         \
+    /* supervisor → keeper, worker: it came to nothing. */                                       \
+    X(ABANDON, 14, SUPERVISOR, KEEPER | PARTY_WORKER, false)                                       \
+    /* keeper → supervisor: an administrator asks for a reload. */                               \
+    X(RELOAD, 15, KEEPER, SUPERVISOR, true)                                                        \
     X(SEGMENT, 20, WORKER, KEEPER, true)                                                           \
     X(SEAL, 21, WORKER, KEEPER, false)                                                             \
     X(SIGNIN_BEGIN, 22, WORKER, KEEPER, true)                                                      \
@@ -80,9 +91,29 @@ bool ask_allowed(uint16_t kind, Party from, Party to, bool is_question);
     F(ID, writer) /* workers: who writes their segments */                                         \
     F(U8, known)  /* 1: the child lived before this keeper did */
 #define READY_FIELDS(F)                                                                            \
-    F(U8, landlock_abi)                 /* 0: Landlock is not active */                            \
-    F(U8, seccomp)                      /* 1: active */
-#define DIAL_FIELDS(F) F(U32, resource) /* index in the policy */
+    F(U8, landlock_abi) /* 0: Landlock is not active */                                            \
+    F(U8, seccomp)      /* 1: active */
+#define EDITION_FIELDS(F) F(U64, epoch)
+#define PREPARED_FIELDS(F)                                                                         \
+    F(U64, epoch)                                                                                  \
+    F(U8, ok)                                                                                      \
+    F(KEY, policy_hash) /* as this process understood it */                                        \
+    F(BYTES, why)       /* it said no: for people */
+#define RECORD_CHANGE_FIELDS(F)                                                                    \
+    F(U64, epoch)                                                                                  \
+    F(BYTES, asked_by)
+#define RECORD_CHANGE_ANSWER_FIELDS(F) F(U8, ok)
+#define RELOAD_FIELDS(F)               F(BYTES, asked_by)
+#define RELOAD_ANSWER_FIELDS(F)                                                                    \
+    F(U8, ok)                                                                                      \
+    F(U32, exit_status) /* of the command line */                                                  \
+    F(U64, epoch)       /* in force now */                                                         \
+    F(BYTES, words)     /* why not; or warnings */
+/* A resource by its index in the policy of that epoch: asker and answerer may be on two sides of
+ * a commit. */
+#define DIAL_FIELDS(F)                                                                             \
+    F(U64, epoch)                                                                                  \
+    F(U32, resource)
 #define DIAL_ANSWER_FIELDS(F)                                                                      \
     F(U8, ok)     /* 1: a descriptor is attached */                                                \
     F(BYTES, why) /* for the log: "connection refused" */
@@ -117,6 +148,7 @@ bool ask_allowed(uint16_t kind, Party from, Party to, bool is_question);
     F(KEY, proof)                                                                                  \
     F(BYTES, gs2_header)  /* what the client said of channel binding */                            \
     F(U8, tls)            /* 1: it came over TLS */                                                \
+    F(U64, epoch)         /* of the certificate it was shown */                                    \
     F(BYTES, application) /* application_name */                                                   \
     F(BYTES, purpose)
 #define SIGNIN_PROVE_ANSWER_FIELDS(F)                                                              \
@@ -168,6 +200,7 @@ typedef enum DiskLevel {
 /* `session` zero: the worker's own schema connection. */
 #define UPSTREAM_PROVE_FIELDS(F)                                                                   \
     F(ID, session)                                                                                 \
+    F(U64, epoch)                                                                                  \
     F(U32, resource)                                                                               \
     F(BYTES, client_first_bare)                                                                    \
     F(BYTES, server_first)                                                                         \
@@ -178,12 +211,12 @@ typedef enum DiskLevel {
     F(BYTES, client_final)                                                                         \
     F(KEY, server_signature) /* what the server must show */
 #define TLS_SIGN_FIELDS(F)                                                                         \
+    F(U64, epoch) /* of the certificate that the client is shown */                                \
     F(U8, scheme) /* TlsScheme */                                                                  \
     F(BYTES, data)
 #define TLS_SIGN_ANSWER_FIELDS(F) F(BYTES, signature) /* empty: no */
 #define PSEUDONYM_KEY_FIELDS(F)                                                                    \
-    F(ID, session)                                                                                 \
-    F(U32, resource)                                                                               \
+    F(ID, session) /* on whose resource */                                                         \
     F(BYTES, scope)
 #define PSEUDONYM_KEY_ANSWER_FIELDS(F)                                                             \
     F(U8, ok)                                                                                      \
@@ -192,8 +225,7 @@ typedef enum DiskLevel {
 /* What exactly would run, and who may say yes. `unit` binds text, values, result formats,
  * database, search_path, role, policy hash, caller and resource. */
 #define HOLD_FIELDS(F)                                                                             \
-    F(ID, session)                                                                                 \
-    F(U32, resource)                                                                               \
+    F(ID, session) /* on whose resource */                                                         \
     F(BYTES, rule)                                                                                 \
     F(BYTES, role)                                                                                 \
     F(BYTES, fact) /* "UPDATE on patient, column phone" */                                         \
@@ -230,7 +262,7 @@ typedef enum HoldState {
     F(U32, code) /* MessageCode */                                                                 \
     F(BYTES, why)
 #define EXPLAIN_FIELDS(F)                                                                          \
-    F(U32, resource)                                                                               \
+    F(BYTES, resource)                                                                             \
     F(U8, identity_kind)                                                                           \
     F(BYTES, name)                                                                                 \
     F(BYTES, owner)                                                                                \
@@ -267,6 +299,12 @@ typedef enum HoldState {
 #define ASK_MESSAGES(X)                                                                            \
     X(Peer, peer, PEER_FIELDS)                                                                     \
     X(Ready, ready, READY_FIELDS)                                                                  \
+    X(EditionAsk, edition_ask, EDITION_FIELDS)                                                     \
+    X(Prepared, prepared, PREPARED_FIELDS)                                                         \
+    X(RecordChange, record_change, RECORD_CHANGE_FIELDS)                                           \
+    X(RecordChangeAnswer, record_change_answer, RECORD_CHANGE_ANSWER_FIELDS)                       \
+    X(ReloadAsk, reload_ask, RELOAD_FIELDS)                                                        \
+    X(ReloadAnswer, reload_answer, RELOAD_ANSWER_FIELDS)                                           \
     X(DialAsk, dial, DIAL_FIELDS)                                                                  \
     X(DialAnswer, dial_answer, DIAL_ANSWER_FIELDS)                                                 \
     X(Cancel, cancel, CANCEL_FIELDS)                                                               \

@@ -26,6 +26,11 @@ static const Party PARTIES[] = { PARTY_KEEPER, PARTY_WORKER, PARTY_CONSOLE };
 
 typedef void EachFn(Supervisor *s, Child *c);
 
+const char *child_name(const Child *c)
+{
+    return NAMES[c->kind];
+}
+
 /* Everybody but the keeper. */
 static void each_client(Supervisor *s, EachFn *fn)
 {
@@ -134,7 +139,7 @@ static void on_child_ready(Supervisor *s, Child *c, const Ready *said)
     if (all && !s->announced) {
         s->announced = true;
         log_line(LOG_INFO, "ready", "listening for PostgreSQL on port %u",
-                 s->config.gateway.listen.postgres.port);
+                 s->edition->config.gateway.listen.postgres.port);
     }
 }
 
@@ -161,6 +166,10 @@ static void on_message(void *ctx, Channel *channel, const ChannelMessage *m)
         pass_cancel(s, m);
     else if (m->kind == ASK_PROCESSES)
         answer_processes(s, m);
+    else if (m->kind == ASK_PREPARED)
+        reload_prepared(c, m->body);
+    else if (m->kind == ASK_RELOAD)
+        reload_on_call(s, m);
 }
 
 static void on_channel_ended(void *ctx, Channel *channel)
@@ -197,7 +206,7 @@ static Err spawn(Supervisor *s, Child *c, int keeper_fd)
     const ChildSpec spec = {
         .role = NAMES[c->kind],
         .arguments = { slot, writer },
-        .fds = { pair[1], s->config_fd, keeper_fd, c->listen_fd, s->files_fd },
+        .fds = { pair[1], s->edition->fd, keeper_fd, c->listen_fd },
         .stderr_fd = log_fd,
         .uid = s->uids[c->kind],
         .binary_fd = s->binary_fd,
@@ -251,6 +260,10 @@ static void on_again(uv_timer_t *timer)
 {
     Child *c = timer->data;
 
+    if (reload_holds_starts(c->supervisor)) {
+        (void)uv_timer_start(&c->again, on_again, AGAIN_MS, 0);
+        return;
+    }
     if (c->pid == 0 && !c->supervisor->stopping)
         start_one(c);
 }
@@ -322,9 +335,11 @@ static void on_ended(Supervisor *s, Child *c, int status)
     if (c->kind != CHILD_KEEPER)
         tell_peer(s, c, ASK_PEER_GONE, true, -1);
     c->pid = 0;
-    if (c->channel != NULL)
-        channel_free(c->channel);
-    c->channel = NULL;
+    Channel *channel = c->channel;
+    c->channel = NULL; /* open questions learn of it: nothing is sent there any more */
+    if (channel != NULL)
+        channel_free(channel);
+    reload_child_ended(s, c);
     if (!s->stopping) {
         restart_later(s, c);
         return;

@@ -15,7 +15,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-enum { DIAL_TIMEOUT_S = 5, DIAL_LIFE_S = 20 };
+enum { DIAL_TIMEOUT_S = 5, DIAL_LIFE_S = 20, HOST_MAX = 512 };
 
 static void answer(Dial *d, int fd, const char *why)
 {
@@ -83,10 +83,12 @@ static void dial_and_end(const char *host, uint16_t port, int result_fd)
 
 static Err spawn_dialer(Supervisor *s, Dial *d, const Resource *resource)
 {
-    const char *host;
+    char host[HOST_MAX];
     int pair[2];
 
-    TRY(arena_string(&s->arena, resource->address.host, &host));
+    if (resource->address.host.len >= sizeof host)
+        return ERR_LIMIT;
+    (void)snprintf(host, sizeof host, "%.*s", SHOW(resource->address.host));
     TRY(channel_pair(pair));
     d->pid = fork();
     if (d->pid == 0)
@@ -102,6 +104,15 @@ static Err spawn_dialer(Supervisor *s, Dial *d, const Resource *resource)
     return OK;
 }
 
+static const Resource *resource_of(const Supervisor *s, const DialAsk *ask)
+{
+    const Loaded *l = loaded_of(s->edition, ask->epoch);
+
+    return l != NULL && ask->resource < l->config.policy.resources.count
+               ? &l->config.policy.resources.at[ask->resource]
+               : NULL;
+}
+
 void dial_start(Child *asker, const ChannelMessage *m)
 {
     Supervisor *s = asker->supervisor;
@@ -111,8 +122,8 @@ void dial_start(Child *asker, const ChannelMessage *m)
     if (d == NULL)
         return;
     *d = (Dial){ .asker = asker, .asker_pid = asker->pid, .id = m->id };
-    if (unpack_dial(m->body, &ask) != OK || ask.resource >= s->config.policy.resources.count ||
-        spawn_dialer(s, d, &s->config.policy.resources.at[ask.resource]) != OK) {
+    const Resource *resource = unpack_dial(m->body, &ask) == OK ? resource_of(s, &ask) : NULL;
+    if (resource == NULL || spawn_dialer(s, d, resource) != OK) {
         answer(d, -1, "the gateway cannot dial");
         free(d);
         return;

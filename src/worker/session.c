@@ -1,4 +1,4 @@
-#include "worker/worker.h"
+#include "worker/edition.h"
 
 #include "base/text.h"
 #include "model/limits.h"
@@ -455,7 +455,11 @@ void session_accept(Worker *w, int fd, const char *peer)
         close(fd);
         return;
     }
-    *s = (Session){ .worker = w, .client_fd = fd, .server_fd = -1, .next = w->sessions };
+    *s = (Session){ .worker = w,
+                    .client_fd = fd,
+                    .server_fd = -1,
+                    .next = w->sessions,
+                    .born_epoch = w->edition->epoch };
     (void)snprintf(s->peer, sizeof s->peer, "%s", peer);
     arena_init(&s->arena, SESSION_ARENA);
     arena_init(&s->held_words, 16 << 10);
@@ -465,9 +469,9 @@ void session_accept(Worker *w, int fd, const char *peer)
     buf_init(&s->gate.wire.to_client, OUT_MAX + 2 * LIMIT_ROW);
     buf_init(&s->receipts, LIMIT_RECORD);
     pg_signin_init(&s->signin, &s->arena);
-    s->signin.tls = w->tls == NULL                             ? PG_TLS_NONE
-                    : gateway_requires_tls(&w->config.gateway) ? PG_TLS_REQUIRED
-                                                               : PG_TLS_OFFERED;
+    s->signin.tls = w->edition->tls == NULL                             ? PG_TLS_NONE
+                    : gateway_requires_tls(&w->edition->config.gateway) ? PG_TLS_REQUIRED
+                                                                        : PG_TLS_OFFERED;
     s->deadline_ms = now_ms(w) + SIGNIN_MS;
     s->client_poll = poll_new(s, fd);
     if (w->sessions != NULL)

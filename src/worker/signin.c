@@ -1,6 +1,6 @@
 /* From accept to the first ReadyForQuery: the client's sign-in, what must be known before it may
  * ask anything, and the gateway's own sign-in at the target. */
-#include "worker/worker.h"
+#include "worker/edition.h"
 
 #include "base/encode.h"
 #include "base/text.h"
@@ -11,12 +11,19 @@
 #include "sys/log.h"
 
 #include <string.h>
+#include <unistd.h>
 
 enum { PREPARE_MS = 10000, UPSTREAM_MS = 15000, NONCE_BYTES = 18, SLOT_SHIFT = 24 };
 
 static void refuse(Session *s, MessageCode code)
 {
     session_farewell(s, &(Fault){ .code = code });
+}
+
+/* Cut while somebody was being asked for it: what comes now is too late. */
+static bool is_over(const Session *s)
+{
+    return s->phase == SESSION_ENDING || s->phase == SESSION_DEAD;
 }
 
 static Err ask_keeper(Session *s, uint16_t kind, Bytes body, ChannelAnswer *answer)
@@ -45,6 +52,8 @@ static void on_upstream_proof(void *ctx, const ChannelMessage *m)
     Hash signature;
 
     session_mark(s);
+    if (is_over(s))
+        return;
     if (m == NULL || unpack_upstream_prove_answer(m->body, &a) != OK || a.ok == 0) {
         refuse(s, CHP_5102);
         return;
@@ -60,6 +69,7 @@ static void prove_upstream(Session *s)
     CLEANUP(buf_done) Buf body = { 0 };
     const UpstreamProve ask = {
         .session = s->id,
+        .epoch = s->worker->edition->epoch,
         .resource = target_index(s->target),
         .client_first_bare = s->upstream.client_first_bare,
         .server_first = s->upstream.server_first,
@@ -180,6 +190,11 @@ static void on_dialed(void *ctx, const ChannelMessage *m)
     DialAnswer a = { 0 };
 
     session_mark(s);
+    if (is_over(s)) {
+        if (m != NULL && m->fd >= 0)
+            close(m->fd);
+        return;
+    }
     if (m == NULL || unpack_dial_answer(m->body, &a) != OK || a.ok == 0 || m->fd < 0) {
         log_line(LOG_WARN, "target", "%.*s cannot be reached: %.*s",
                  SHOW(target_resource(s->target)->name), SHOW(a.why));
@@ -200,7 +215,7 @@ static void on_dialed(void *ctx, const ChannelMessage *m)
 static void dial(Session *s)
 {
     CLEANUP(buf_done) Buf body = { 0 };
-    const DialAsk ask = { .resource = target_index(s->target) };
+    const DialAsk ask = { s->worker->edition->epoch, target_index(s->target) };
 
     buf_init(&body, 64);
     s->phase = SESSION_DIALING;
@@ -211,20 +226,28 @@ static void dial(Session *s)
 
 /* --- what must be known first ---------------------------------------------------------------- */
 
-static const MaskingProfile *profile_of(const Session *s)
+const MaskingProfile *session_profile(const Session *s)
 {
-    return policy_profile(&s->worker->config.policy, s->ruler.role->masking);
+    return policy_profile(s->ruler.policy, s->ruler.role->masking);
 }
 
 void signin_prepared(Session *s)
 {
     if (s->phase != SESSION_PREPARING || s->keys_due > 0 || !target_is_known(s->target))
         return;
-    if (s->view == NULL && target_view(s->target, profile_of(s), &s->view) != OK) {
+    if (s->view == NULL && target_view(s->target, session_profile(s), &s->view) != OK) {
         refuse(s, CHP_5202);
         return;
     }
     dial(s);
+}
+
+/* A statement may have waited for the keys that new rules ask for. */
+static void go_on(Session *s)
+{
+    if (s->keys_due == 0 && s->gate.wait == GATE_WAITS_CATALOGUE && s->parse_job == NULL &&
+        gate_resume(&s->gate) != OK)
+        session_farewell(s, &(Fault){ .code = CHP_5401 });
 }
 
 static void on_pseudonym_key(void *ctx, const ChannelMessage *m)
@@ -235,6 +258,8 @@ static void on_pseudonym_key(void *ctx, const ChannelMessage *m)
     uint8_t raw[64];
 
     session_mark(s);
+    if (is_over(s))
+        return;
     if (m == NULL || unpack_pseudonym_key_answer(m->body, &a) != OK || a.ok == 0) {
         refuse(s, CHP_5202);
         return;
@@ -248,6 +273,8 @@ static void on_pseudonym_key(void *ctx, const ChannelMessage *m)
     s->keys_due--;
     if (err != OK)
         refuse(s, CHP_5202);
+    else if (s->phase == SESSION_OPEN)
+        go_on(s);
     else
         signin_prepared(s);
 }
@@ -263,7 +290,7 @@ static bool has_scope(const Session *s, Bytes scope)
 static Err ask_for_key(Session *s, Bytes scope)
 {
     CLEANUP(buf_done) Buf body = { 0 };
-    const PseudonymKey ask = { s->id, target_index(s->target), scope };
+    const PseudonymKey ask = { s->id, scope };
 
     buf_init(&body, 1024);
     s->phi_keys.keys[s->phi_keys.count++].scope = scope;
@@ -272,14 +299,17 @@ static Err ask_for_key(Session *s, Bytes scope)
     return channel_ask(s->worker->keeper, ASK_PSEUDONYM_KEY, buf_view(&body), on_pseudonym_key, s);
 }
 
-static Err ask_for_keys(Session *s)
+Err signin_ask_missing_keys(Session *s)
 {
-    const MaskingProfile *profile = profile_of(s);
+    const MaskingProfile *profile = session_profile(s);
     const size_t rules = profile != NULL ? profile->rules.count : 0;
+    PhiKeys *known = &s->phi_keys;
     void *mem;
 
-    TRY(arena_array(&s->arena, rules + 1, sizeof(PhiKey), &mem));
-    s->phi_keys.keys = mem;
+    TRY(arena_array(&s->arena, known->count + rules + 1, sizeof(PhiKey), &mem));
+    if (known->count > 0)
+        memcpy(mem, known->keys, known->count * sizeof *known->keys);
+    known->keys = mem;
     for (size_t i = 0; i < rules; i++) {
         const MaskingRule *rule = &profile->rules.at[i];
 
@@ -293,7 +323,7 @@ static void prepare(Session *s)
 {
     s->phase = SESSION_PREPARING;
     s->deadline_ms = now_ms(s->worker) + PREPARE_MS;
-    if (ask_for_keys(s) != OK) {
+    if (signin_ask_missing_keys(s) != OK) {
         refuse(s, CHP_5202);
         return;
     }
@@ -349,7 +379,7 @@ Err session_write_start(Session *s)
         .peer = text_of(s->peer),
         .application = setting_named(&s->signin.startup, "application_name", false),
         .purpose = buf_view(&s->ruler.purpose),
-        .policy_hash_hex = s->worker->policy_hash_hex,
+        .policy_hash_hex = s->worker->edition->policy_hash_hex,
         .tls_version = text_of(s->client_tls != NULL ? tls_version(s->client_tls) : NULL),
         .tls_cipher = text_of(s->client_tls != NULL ? tls_cipher(s->client_tls) : NULL),
         .tls_bound = s->signin.bound,
@@ -368,7 +398,7 @@ static Err begin_session(Session *s, const SigninProveAnswer *a)
     TRY(take_identity(s, a));
     TRY(budget_open(s));
     ports_begin(s);
-    s->ruler.policy = &s->worker->config.policy;
+    s->ruler.policy = &s->worker->edition->config.policy;
     s->ruler.resource = target_resource(s->target);
     s->ruler.identity = &s->who;
     s->ruler.session = &s->id;
@@ -392,6 +422,8 @@ static void on_proved(void *ctx, const ChannelMessage *m)
     SigninProveAnswer a;
 
     session_mark(s);
+    if (is_over(s))
+        return;
     const bool told = m != NULL && unpack_signin_prove_answer(m->body, &a) == OK;
     if (told && a.ok == 0 && a.refused == CHP_3402) {
         refuse_as_told(s, &a);
@@ -434,6 +466,8 @@ static void on_begun(void *ctx, const ChannelMessage *m)
     SigninBeginAnswer a;
 
     session_mark(s);
+    if (is_over(s))
+        return;
     if (m == NULL || unpack_signin_begin_answer(m->body, &a) != OK) {
         refuse(s, CHP_5201);
         return;
@@ -469,6 +503,7 @@ static Err ask_prove(Session *s)
         .client_final_without_proof = s->signin.client_final_without_proof,
         .gs2_header = s->signin.gs2_header,
         .tls = s->client_tls != NULL,
+        .epoch = s->client_tls != NULL ? s->tls_epoch : s->worker->edition->epoch,
         .application = setting_named(&s->signin.startup, "application_name", false),
         .purpose = setting_named(&s->signin.startup, "purpose", true),
     };

@@ -15,6 +15,7 @@
 #include "proto/pg/pg_write.h"
 #include "sys/entropy.h"
 #include "sys/log.h"
+#include "worker/edition.h"
 #include "worker/leg.h"
 
 #include <stdlib.h>
@@ -38,7 +39,7 @@ static void on_ready(uv_poll_t *poll, int status, int events);
 
 const Resource *target_resource(const Target *t)
 {
-    return &t->worker->config.policy.resources.at[t->index];
+    return t->resource;
 }
 
 uint32_t target_index(const Target *t)
@@ -48,9 +49,11 @@ uint32_t target_index(const Target *t)
 
 Target *target_of(Worker *w, Bytes resource)
 {
-    for (size_t i = 0; i < w->config.policy.resources.count; i++)
-        if (text_eq(w->config.policy.resources.at[i].name, resource))
-            return &w->targets[i];
+    const WorkerEdition *e = w->edition;
+
+    for (size_t i = 0; i < e->config.policy.resources.count; i++)
+        if (text_eq(e->config.policy.resources.at[i].name, resource))
+            return e->targets[i];
     return NULL;
 }
 
@@ -277,7 +280,8 @@ static void on_proof(void *ctx, const ChannelMessage *m)
 static Err ask_proof(Target *t)
 {
     CLEANUP(buf_done) Buf body = { 0 };
-    const UpstreamProve ask = { .resource = t->index,
+    const UpstreamProve ask = { .epoch = t->worker->edition->epoch,
+                                .resource = t->index,
                                 .client_first_bare = t->upstream.client_first_bare,
                                 .server_first = t->upstream.server_first,
                                 .gs2_header = t->upstream.gs2_header,
@@ -448,7 +452,7 @@ static void on_dialed(void *ctx, const ChannelMessage *m)
 static void dial(Target *t)
 {
     CLEANUP(buf_done) Buf body = { 0 };
-    const DialAsk ask = { .resource = t->index };
+    const DialAsk ask = { t->worker->edition->epoch, t->index };
 
     buf_init(&body, 64);
     t->phase = TARGET_DIALING;
@@ -463,6 +467,8 @@ static void dial(Target *t)
 
 void target_refresh(Target *t)
 {
+    if (t->retired)
+        return;
     t->wanted = true;
     t->started = false;
     if (t->phase == TARGET_IDLE)
@@ -502,8 +508,8 @@ static void give_up(Target *t)
 
 void targets_tick(Worker *w)
 {
-    for (size_t i = 0; i < w->config.policy.resources.count; i++) {
-        Target *t = &w->targets[i];
+    for (size_t i = 0; i < w->edition->config.policy.resources.count; i++) {
+        Target *t = w->edition->targets[i];
         const uint64_t now = now_ms(w);
         const bool busy = t->phase != TARGET_IDLE && t->phase != TARGET_NOTHING;
 
@@ -520,24 +526,51 @@ void targets_tick(Worker *w)
     }
 }
 
-Err targets_begin(Worker *w)
+/* --- coming and going
+ * ------------------------------------------------------------------------------------ */
+
+Err target_new(Worker *w, Target **ret)
 {
-    const size_t count = w->config.policy.resources.count;
-    void *mem;
+    Target *t = calloc(1, sizeof *t);
 
-    TRY(arena_array(&w->arena, count + 1, sizeof(Target), &mem));
-    w->targets = mem;
-    for (size_t i = 0; i < count; i++) {
-        Target *t = &w->targets[i];
-
-        *t = (Target){ .worker = w, .index = (uint32_t)i, .fd = -1 };
-        buf_init(&t->wire.from_server, ROW_MAX + LEG_READ_BYTES + 16);
-        buf_init(&t->wire.to_server, 1 << 20);
-        buf_init(&t->fingerprint, 1024);
-        buf_init(&t->last_fingerprint, 1024);
-        TRY(target_tls_begin(t, buf_view(&w->public_files)));
-        for (size_t k = 0; k < CATALOGUE_COUNT; k++)
-            buf_init(&t->rows.rows[k], CATALOGUE_ROWS_MAX);
-    }
+    if (t == NULL)
+        return ERR_LIMIT;
+    *t = (Target){ .worker = w, .fd = -1 };
+    buf_init(&t->wire.from_server, ROW_MAX + LEG_READ_BYTES + 16);
+    buf_init(&t->wire.to_server, 1 << 20);
+    buf_init(&t->fingerprint, 1024);
+    buf_init(&t->last_fingerprint, 1024);
+    for (size_t k = 0; k < CATALOGUE_COUNT; k++)
+        buf_init(&t->rows.rows[k], CATALOGUE_ROWS_MAX);
+    *ret = t;
     return OK;
+}
+
+void target_hang_up(Target *t)
+{
+    hang_up(t, NULL);
+}
+
+void target_retire(Target *t)
+{
+    hang_up(t, NULL);
+    t->retired = true;
+    explains_give_up(t);
+}
+
+void target_free(Target *t)
+{
+    hang_up(t, NULL);
+    if (t->worker->supervisor != NULL)
+        channel_forget(t->worker->supervisor, t);
+    if (t->worker->keeper != NULL)
+        channel_forget(t->worker->keeper, t);
+    target_views_done(t);
+    buf_done(&t->wire.from_server);
+    buf_done(&t->wire.to_server);
+    buf_done(&t->fingerprint);
+    buf_done(&t->last_fingerprint);
+    for (size_t k = 0; k < CATALOGUE_COUNT; k++)
+        buf_done(&t->rows.rows[k]);
+    free(t);
 }

@@ -16,16 +16,20 @@ typedef enum TargetPhase {
 
 struct Target {
     Worker *worker;
+    /* Of the newest edition that has it: edition.c. */
+    const Resource *resource; /* NULL: of an edition that is not in force yet */
     uint32_t index;
+    TlsContext *tls_context; /* for sessions too; NULL: no TLS */
+    const char *host;        /* whose certificate it must be */
+    bool retired;            /* no edition in force has it */
+    Target *next_retired;
     TargetPhase phase;
     uint64_t phase_ms, checked_ms;
     bool wanted;  /* somebody waits for a fresh reading */
     bool started; /* the reading under way began after the last wish */
     int fd;
     uv_poll_t *poll;
-    TlsContext *tls_context; /* for sessions too; NULL: no TLS */
-    const char *host;        /* whose certificate it must be */
-    Tls *tls;                /* of this connection; NULL: plain, or not yet */
+    Tls *tls; /* of this connection; NULL: plain, or not yet */
     Wire wire;
     Arena arena; /* of this connection */
     PgUpstream upstream;
@@ -33,13 +37,20 @@ struct Target {
     bool failed;
     CatalogueRows rows;
     Buf fingerprint, last_fingerprint;
-    uint64_t generation;
     Knowledge *knowledge;
     ProfileView *views;
 };
 
-/* target_tls.c: whom to believe. */
-Err target_tls_begin(Target *t, Bytes public_files) MUST_CHECK;
+Err target_new(Worker *w, Target **ret) MUST_CHECK;
+/* No session and no edition names it any more. */
+void target_free(Target *t);
+/* It is in no edition any more: whoever waits for it is told, nothing is asked of it again. */
+void target_retire(Target *t);
+void target_hang_up(Target *t); /* its own connection; it dials again when it has to */
+/* view.c: a policy of other rules starts its views afresh; with the same rules columns that were
+ * kept masked stay so. */
+void target_new_rules(Target *t, const Policy *policy, bool same_rules);
+void target_views_done(Target *t);
 /* view.c: the rows that were read become the target's Knowledge. */
 Err target_take_knowledge(Target *t) MUST_CHECK;
 

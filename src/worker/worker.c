@@ -1,8 +1,7 @@
-#include "worker/worker.h"
+#include "worker/edition.h"
 
 #include "base/encode.h"
 #include "base/text.h"
-#include "config/public_files.h"
 #include "crypto/warm.h"
 #include "phi/calendar.h"
 #include "sys/child.h"
@@ -202,6 +201,7 @@ static void on_tick(uv_timer_t *timer)
     link_tick(w);
     budget_tick(w);
     targets_tick(w);
+    editions_tick(w);
     check_deadlines(w);
     check_parses(w);
     explains_tick(w);
@@ -226,23 +226,6 @@ static void on_term(uv_signal_t *handle, int number)
 
 /* --- starting
  * ------------------------------------------------------------------------------------------ */
-
-static Err load(Worker *w)
-{
-    CLEANUP(buf_done) Buf yaml = { 0 }, shown = { 0 }, hex = { 0 };
-    Problems problems = { 0 };
-
-    buf_init(&yaml, CONFIG_BYTES_MAX);
-    buf_init(&shown, 16 << 20);
-    buf_init(&hex, 128);
-    arena_init(&w->arena, CONFIG_ARENA_BYTES);
-    TRY(file_read_whole(CHILD_CONFIG_FD, &yaml));
-    TRY(config_load(buf_view(&yaml), &w->arena, &w->config, &problems));
-    TRY(config_show(&w->config, &shown));
-    w->policy_hash = hash_of(buf_view(&shown));
-    TRY(hex_encode(VIEW(w->policy_hash.bytes), &hex));
-    return arena_copy(&w->arena, buf_view(&hex), &w->policy_hash_hex);
-}
 
 static Err read_writer(const char *hex, Id *ret)
 {
@@ -271,8 +254,6 @@ static Err start(Worker *w)
     w->looks.heavy = parse_is_heavy;
     TRY(parse_begin(w));
     TRY(recorder_init(&w->recorder, &w->loop, &w->writer, on_synced, w));
-    TRY(targets_begin(w));
-    buf_done(&w->public_files);
     if (uv_check_init(&w->loop, &w->check) != 0 || uv_timer_init(&w->loop, &w->tick) != 0 ||
         uv_signal_init(&w->loop, &w->on_term) != 0 ||
         uv_poll_init(&w->loop, &w->listen_poll, w->listen_fd) != 0)
@@ -285,31 +266,13 @@ static Err start(Worker *w)
     return link_begin(w);
 }
 
-/* Certificates were read by the supervisor: a worker has no files. */
-static Err load_certificates(Worker *w)
-{
-    const Bytes cert = w->config.gateway.tls.cert;
-    const char *why;
-
-    buf_init(&w->public_files, PUBLIC_FILES_MAX);
-    TRY(file_read_whole(CHILD_FILES_FD, &w->public_files));
-    if (buf_len(&w->public_files) == 0)
-        return OK; /* TLS on neither side */
-    TRY(tls_warm());
-    if (cert.len == 0)
-        return OK;
-    const Err err = tls_server_new(public_file(buf_view(&w->public_files), cert), &w->tls, &why);
-    if (err != OK)
-        log_line(LOG_ERROR, "tls", "%.*s: %s", SHOW(cert), why);
-    return err;
-}
-
 /* Landlock before the first thread, seccomp after the last. */
 static Err serve(Worker *w)
 {
     TRY(crypto_warm());
-    TRY(load_certificates(w));
-    w->sandbox.optional = w->config.gateway.sandbox == SANDBOX_AUTO;
+    TRY(tls_warm()); /* also for a certificate that a reload brings */
+    TRY(worker_edition_begin(w, CHILD_CONFIG_FD));
+    w->sandbox.optional = w->edition->config.gateway.sandbox == SANDBOX_AUTO;
     TRY(sandbox_enter_files(&w->sandbox, NULL, 0));
     TRY(start(w));
     TRY(sandbox_enter_calls(&w->sandbox, SANDBOX_WORKER));
@@ -331,7 +294,7 @@ int worker_main(const char *slot, const char *writer_hex)
     w.slot = (uint32_t)number;
     w.listen_fd = CHILD_LISTEN_FD;
     read_clock(&w);
-    if (read_writer(writer_hex, &w.writer) != OK || load(&w) != OK || serve(&w) != OK) {
+    if (read_writer(writer_hex, &w.writer) != OK || serve(&w) != OK) {
         log_line(LOG_ERROR, "start", "the worker cannot start");
         return EXIT_CANNOT_START;
     }

@@ -22,6 +22,7 @@
 #include "worker/recorder.h"
 
 typedef struct Target Target;
+typedef struct WorkerEdition WorkerEdition; /* edition.h */
 typedef struct Account Account;
 
 /* What is known of a target at one moment; shared, immutable. */
@@ -60,6 +61,7 @@ typedef struct Session {
     struct Session *previous, *next; /* all */
     struct Session *next_ready;      /* marked for the next turn */
     struct Session *next_turn;       /* taken for this one; may be marked anew meanwhile */
+    uint64_t born_epoch;             /* it may borrow from that edition and all later ones */
     bool ready;
     SessionPhase phase;
     int client_fd, server_fd;
@@ -67,6 +69,7 @@ typedef struct Session {
     int client_events, server_events; /* what is being polled for */
     Tls *client_tls, *server_tls;     /* NULL: plain */
     bool signing;                     /* the keeper was asked to sign the handshake */
+    uint64_t tls_epoch;               /* of the certificate that the client was shown */
     bool client_gone, server_gone;
     uint64_t deadline_ms; /* of the phase; 0: none */
     uint64_t wait_synced; /* nothing leaves before the recorder has synced this far */
@@ -111,7 +114,8 @@ typedef struct Session {
     /* A held command. */
     Id request;
     bool holding;
-    bool too_long; /* nobody can read this much: refused at the next step */
+    bool hold_is_stale; /* the rules changed while the keeper was being asked */
+    bool too_long;      /* nobody can read this much: refused at the next step */
     Arena held_words;
     Verdict held_verdict;
     Bytes held_check_word;  /* in held_words */
@@ -128,9 +132,8 @@ typedef struct Worker {
     uv_timer_t tick;
     uv_signal_t on_term;
     Arena arena;
-    Config config;
-    Hash policy_hash;
-    Bytes policy_hash_hex;
+    WorkerEdition *edition;  /* in force; older ones behind it */
+    WorkerEdition *prepared; /* NULL: no reload is under way */
     uint32_t slot;
     Id writer;
     Channel *supervisor, *keeper;
@@ -143,9 +146,7 @@ typedef struct Worker {
     LookCache looks;
     SipKey hash_key;
     SandboxState sandbox;
-    TlsContext *tls;  /* towards clients; NULL: none */
-    Buf public_files; /* until the start is over */
-    Target *targets;  /* one for each resource */
+    uint64_t generations; /* of catalogue snapshots, over all targets: texts are remembered by it */
     Account *accounts;
     uint64_t reported_ms;
     DiskLevel disk;
@@ -188,6 +189,10 @@ void secure_step(Session *s);
 /* signin.c: from accept to the first ReadyForQuery */
 void signin_step(Session *s);
 void signin_prepared(Session *s); /* keys or catalogue came in */
+/* The profile of its role has pseudonyms under keys that it was not lent yet. Until they are here
+ * nothing is ruled on. */
+Err signin_ask_missing_keys(Session *s) MUST_CHECK;
+const MaskingProfile *session_profile(const Session *s); /* NULL: none */
 Err session_write_start(Session *s) MUST_CHECK;
 
 /* ports.c: what gate and protocol ask for */
@@ -208,6 +213,7 @@ Err hold_ask(Session *s, const Command *command, const GateRuling *ruling) MUST_
 void hold_answered(Session *s, const HoldAnswer *a);
 void hold_withdraw(Session *s, const char *why);
 void hold_refuse_long(Session *s);
+void hold_renew(Session *s); /* withdrawn and judged again: the rules changed */
 /* How many times somebody who has waited so long should have been told again: at 1, 5 and 9 min. */
 unsigned hold_notices_due(uint64_t waited_ms);
 void holds_tick(Worker *w);
@@ -242,7 +248,6 @@ void explains_forget(Worker *w); /* the keeper that asked is gone */
 Err link_begin(Worker *w) MUST_CHECK;
 void link_tick(Worker *w);
 /* target.c */
-Err targets_begin(Worker *w) MUST_CHECK;
 void targets_tick(Worker *w);
 Target *target_of(Worker *w, Bytes resource); /* NULL: no such resource */
 const Resource *target_resource(const Target *t);
