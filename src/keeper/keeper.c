@@ -15,6 +15,7 @@
 enum { WHY_MAX = 2048, IDENTITY_ARENA = 64 << 10, SHOWN_MAX = 1024 };
 
 static const uint64_t HEARTBEAT_NS = UINT64_C(60) * 1000000000;
+static const uint64_t STANDING_NS = UINT64_C(2) * 1000000000;
 
 /* --- opening ------------------------------------------------------------------------------ */
 
@@ -176,6 +177,16 @@ static Err beat(Keeper *k)
     return diary_write(&k->diary, &entry, k->now, NULL);
 }
 
+/* What an administrator's call did not reach (a keeper that ended behind it), and what ends by
+ * the clock. */
+static Err look_at_standing(Keeper *k)
+{
+    if (k->now.mono_ns - k->standing_mono_ns < STANDING_NS)
+        return OK;
+    k->standing_mono_ns = k->now.mono_ns;
+    return keeper_cut_fallen(k);
+}
+
 void keeper_tick(Keeper *k)
 {
     k->now = clock_now();
@@ -188,6 +199,8 @@ void keeper_tick(Keeper *k)
     watermark_look(k);
     if (err == OK)
         err = budgets_tick(k);
+    if (err == OK)
+        err = look_at_standing(k);
     if (approve_expire(k) != OK || err != OK)
         log_line(LOG_ERROR, "keeper", "the journal or the store cannot be written (%s)",
                  store_why(k->store));
@@ -261,4 +274,33 @@ Err keeper_kill_sessions(Keeper *k, Bytes user, const char *why)
     Killing killing = { k, text_of(why) };
 
     return store_session_each(k->store, &live, kill_one, &killing);
+}
+
+static const char *fallen_words(Fallen why)
+{
+    switch (why) {
+    case FALLEN_USER_GONE:
+        return "the identity was removed";
+    case FALLEN_USER_DISABLED:
+        return "the identity was disabled";
+    case FALLEN_USER_EXPIRED:
+        return "the identity has expired";
+    case FALLEN_CREDENTIAL_GONE:
+        return "the password was changed";
+    case FALLEN_CREDENTIAL_REVOKED:
+        return "the token was revoked";
+    case FALLEN_CREDENTIAL_EXPIRED:
+        return "the token has expired";
+    }
+    return "the identity does not hold any more";
+}
+
+static Err cut_one(void *ctx, const StoreSession *session, Fallen why)
+{
+    return keeper_kill_session(ctx, session, text_of(fallen_words(why)));
+}
+
+Err keeper_cut_fallen(Keeper *k)
+{
+    return store_session_fallen(k->store, k->now.unix_ns, cut_one, k);
 }

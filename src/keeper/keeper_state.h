@@ -47,7 +47,7 @@ typedef struct Keeper {
     Diary diary;
     Id writer;
     Clock now;
-    uint64_t started_ns, heartbeat_mono_ns;
+    uint64_t started_ns, heartbeat_mono_ns, standing_mono_ns;
     Channel *supervisor;
     KeeperPeer *peers;
     Signins signins;
@@ -77,6 +77,8 @@ Err keeper_session(Keeper *k, const Id *session, const Id *writer, Arena *a,
 Err keeper_identity(Keeper *k, Bytes name, Arena *a, Identity *ret, StoreUser *ret_user) MUST_CHECK;
 /* Tells the worker of each of this user's live sessions to end it. */
 Err keeper_kill_sessions(Keeper *k, Bytes user, const char *why) MUST_CHECK;
+/* The same for every session whose identity or credential does not hold any more. */
+Err keeper_cut_fallen(Keeper *k) MUST_CHECK;
 Err keeper_kill_session(Keeper *k, const StoreSession *session, Bytes why) MUST_CHECK;
 
 #endif
