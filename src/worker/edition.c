@@ -179,7 +179,7 @@ static void enter_target(const WorkerEdition *before, const WorkerEdition *e, si
     t->host = e->hosts[i];
     target_new_rules(t, &e->config.policy, same_rules);
     if (other_authority)
-        target_hang_up(t); /* whom it believed is not believed any more; it dials again */
+        target_hang_up(t, NULL); /* whom it believed is not believed any more; it dials again */
 }
 
 static bool goes_on(const WorkerEdition *e, const Target *t)

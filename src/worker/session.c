@@ -196,6 +196,17 @@ void session_attach_server(Session *s, int fd)
         s->server_gone = true;
 }
 
+void session_detach_server(Session *s)
+{
+    tls_free(s->server_tls);
+    s->server_tls = NULL;
+    poll_end(&s->server_poll, &s->server_fd);
+    s->server_events = 0;
+    s->server_gone = false;
+    buf_release(&s->gate.wire.from_server);
+    buf_release(&s->gate.wire.to_server);
+}
+
 /* --- sending -------------------------------------------------------------------------------- */
 
 /* Every byte towards the client is in the record before it is here: gate.written says so. */
@@ -411,6 +422,7 @@ void session_step(Session *s)
     case SESSION_KEEPER:
     case SESSION_PREPARING:
     case SESSION_DIALING:
+    case SESSION_PAUSING:
     case SESSION_ENDING:
     case SESSION_DEAD:
         break;

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PREPARE_MS = 10000, UPSTREAM_MS = 15000, NONCE_BYTES = 18, SLOT_SHIFT = 24 };
+enum { PREPARE_MS = 10000, UPSTREAM_MS = 15000, NONCE_BYTES = 18, SLOT_SHIFT = 24, PAUSE_MS = 500 };
 
 static void refuse(Session *s, MessageCode code)
 {
@@ -113,6 +113,22 @@ static Err open_road(Session *s)
     return OK;
 }
 
+/* A password is often changed there first, and a moment later in the file that the keeper reads at
+ * each proof. Once for a session, and once in a while for a target: others may count failures. */
+static bool may_try_again(const Session *s)
+{
+    return text_eq(s->upstream.refused, LIT("28P01")) && s->again_ms == 0 &&
+           target_may_try_again(s->target);
+}
+
+static void pause_before_again(Session *s)
+{
+    s->again_ms = now_ms(s->worker) + PAUSE_MS;
+    session_detach_server(s);
+    pg_upstream_done(&s->upstream);
+    s->phase = SESSION_PAUSING;
+}
+
 static void upstream_step(Session *s)
 {
     PgUpstreamOrder order;
@@ -121,7 +137,10 @@ static void upstream_step(Session *s)
     if (err != OK) {
         log_line(LOG_WARN, "target", "%.*s refused the gateway: SQLSTATE %.*s",
                  SHOW(target_resource(s->target)->name), SHOW(s->upstream.refused));
-        refuse(s, CHP_5102);
+        if (err == ERR_REFUSED && may_try_again(s))
+            pause_before_again(s);
+        else
+            refuse(s, CHP_5102);
     } else if (order == UPSTREAM_PROVE) {
         prove_upstream(s);
     } else if (order == UPSTREAM_READY && open_road(s) != OK) {
@@ -224,6 +243,11 @@ static void dial(Session *s)
         refuse(s, CHP_5101);
 }
 
+void signin_pause_over(Session *s)
+{
+    dial(s);
+}
+
 /* --- what must be known first ---------------------------------------------------------------- */
 
 const MaskingProfile *session_profile(const Session *s)
@@ -287,6 +311,11 @@ static bool has_scope(const Session *s, Bytes scope)
     return false;
 }
 
+static bool is_missing(const Session *s, const MaskingRule *rule)
+{
+    return rule->method == MASK_PSEUDONYM && !has_scope(s, rule->scope);
+}
+
 static Err ask_for_key(Session *s, Bytes scope)
 {
     CLEANUP(buf_done) Buf body = { 0 };
@@ -304,16 +333,21 @@ Err signin_ask_missing_keys(Session *s)
     const MaskingProfile *profile = session_profile(s);
     const size_t rules = profile != NULL ? profile->rules.count : 0;
     PhiKeys *known = &s->phi_keys;
+    size_t missing = 0;
     void *mem;
 
-    TRY(arena_array(&s->arena, known->count + rules + 1, sizeof(PhiKey), &mem));
+    for (size_t i = 0; i < rules; i++)
+        missing += is_missing(s, &profile->rules.at[i]);
+    if (missing == 0)
+        return OK;
+    TRY(arena_array(&s->arena, known->count + missing, sizeof(PhiKey), &mem));
     if (known->count > 0)
         memcpy(mem, known->keys, known->count * sizeof *known->keys);
     known->keys = mem;
     for (size_t i = 0; i < rules; i++) {
         const MaskingRule *rule = &profile->rules.at[i];
 
-        if (rule->method == MASK_PSEUDONYM && !has_scope(s, rule->scope))
+        if (is_missing(s, rule))
             TRY(ask_for_key(s, rule->scope));
     }
     return OK;

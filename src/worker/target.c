@@ -25,8 +25,8 @@
 enum {
     CHECK_MS = 2000,
     GIVE_UP_MS = 10000,
+    TRY_AGAIN_MS = 2000,
     AGAIN_MS = 1000,
-    ROW_MAX = 16 << 20, /* a view's definition comes as one row */
     UPSTREAM_ARENA = 1 << 20,
     NONCE_BYTES = 18,
     QUERY_SETTINGS = -2,
@@ -123,7 +123,7 @@ static void free_handle(uv_handle_t *handle)
     free(handle);
 }
 
-static void hang_up(Target *t, const char *why)
+void target_hang_up(Target *t, const char *why)
 {
     if (why != NULL)
         log_line(LOG_WARN, "catalogue", "%.*s: %s", SHOW(target_resource(t)->name), why);
@@ -158,7 +158,7 @@ static void send_query(Target *t)
     else if (t->query >= 0)
         buf_truncate(&t->rows.rows[t->query], 0);
     if (pg_query(&t->wire.to_server, text_of(text)) != OK) {
-        hang_up(t, "no memory");
+        target_hang_up(t, "no memory");
         return;
     }
     flush(t);
@@ -196,7 +196,7 @@ static void finish_reading(Target *t)
 static void read_next(Target *t)
 {
     if (t->failed) {
-        hang_up(t, "the catalogue cannot be read");
+        target_hang_up(t, "the catalogue cannot be read");
         return;
     }
     if (t->query == QUERY_FINGERPRINT && is_unchanged(t)) {
@@ -211,7 +211,7 @@ static void read_next(Target *t)
     buf_truncate(&t->last_fingerprint, 0);
     if (buf_append(&t->last_fingerprint, buf_view(&t->fingerprint)) != OK ||
         target_take_knowledge(t) != OK) {
-        hang_up(t, "the catalogue is not understood");
+        target_hang_up(t, "the catalogue is not understood");
         return;
     }
     finish_reading(t);
@@ -243,7 +243,8 @@ static Err on_answer(Target *t)
 
     while (!answered) {
         PgFrame frame;
-        const Err err = pg_frame_next(buf_view(&t->wire.from_server), PG_TAGGED, ROW_MAX, &frame);
+        const Err err =
+            pg_frame_next(buf_view(&t->wire.from_server), PG_TAGGED, TARGET_ROW_MAX, &frame);
 
         if (err == ERR_MORE)
             return OK;
@@ -267,12 +268,12 @@ static void on_proof(void *ctx, const ChannelMessage *m)
     if (t->phase != TARGET_SIGNIN)
         return;
     if (m == NULL || unpack_upstream_prove_answer(m->body, &a) != OK || a.ok == 0) {
-        hang_up(t, "the keeper has no proof for it");
+        target_hang_up(t, "the keeper has no proof for it");
         return;
     }
     memcpy(signature.bytes, a.server_signature.bytes, sizeof signature.bytes);
     if (pg_upstream_proved(&t->upstream, &t->wire, a.client_final, &signature) != OK)
-        hang_up(t, "sign-in failed");
+        target_hang_up(t, "sign-in failed");
     else
         flush(t);
 }
@@ -331,14 +332,14 @@ static void refuse_insecure(Target *t, const char *why)
 {
     log_line(LOG_WARN, "tls", "%.*s: %s; nothing is sent to it in plain text",
              SHOW(target_resource(t)->name), why);
-    hang_up(t, NULL);
+    target_hang_up(t, NULL);
 }
 
 static void begin_signin(Target *t)
 {
     t->phase = TARGET_SIGNIN;
     if (start_signin(t) != OK)
-        hang_up(t, "cannot sign in");
+        target_hang_up(t, "cannot sign in");
     else
         flush(t);
 }
@@ -364,8 +365,11 @@ static void take(Target *t)
         err = on_signin(t);
     if (err == OK && t->phase == TARGET_READING)
         err = on_answer(t);
+    if (err == ERR_REFUSED)
+        t->refused = text_eq(t->upstream.refused, LIT("28P01"));
     if (err != OK)
-        hang_up(t, err == ERR_REFUSED ? "the gateway's credential was refused" : "broken answer");
+        target_hang_up(t, err == ERR_REFUSED ? "the gateway's credential was refused"
+                                             : "broken answer");
     else
         flush(t);
 }
@@ -375,7 +379,7 @@ static void read_more(Target *t)
     const Err err = leg_read(t->fd, t->tls, &t->wire.from_server);
 
     if (err != OK)
-        hang_up(t, err == ERR_LIMIT ? "an answer is too long" : "connection closed");
+        target_hang_up(t, err == ERR_LIMIT ? "an answer is too long" : "connection closed");
     else
         take(t);
 }
@@ -407,7 +411,7 @@ static void flush(Target *t)
     if (t->fd < 0)
         return;
     if (out.len > 0 && !leg_write(t->fd, t->tls, out, &sent)) {
-        hang_up(t, "connection lost");
+        target_hang_up(t, "connection lost");
         return;
     }
     buf_consume(&t->wire.to_server, sent);
@@ -426,7 +430,7 @@ static void on_dialed(void *ctx, const ChannelMessage *m)
         return;
     }
     if (m == NULL || unpack_dial_answer(m->body, &a) != OK || m->fd < 0) {
-        hang_up(t, "cannot be reached");
+        target_hang_up(t, "cannot be reached");
         return;
     }
     t->fd = m->fd;
@@ -434,7 +438,7 @@ static void on_dialed(void *ctx, const ChannelMessage *m)
     if (t->poll == NULL || uv_poll_init(&t->worker->loop, t->poll, t->fd) != 0) {
         free(t->poll);
         t->poll = NULL;
-        hang_up(t, "no memory");
+        target_hang_up(t, "no memory");
         return;
     }
     t->poll->data = t;
@@ -444,7 +448,7 @@ static void on_dialed(void *ctx, const ChannelMessage *m)
     }
     t->phase = TARGET_SECURING;
     if (target_secure_begin(t->fd) != OK)
-        hang_up(t, "connection lost");
+        target_hang_up(t, "connection lost");
     else
         (void)uv_poll_start(t->poll, UV_READABLE, on_ready);
 }
@@ -459,7 +463,7 @@ static void dial(Target *t)
     t->phase_ms = now_ms(t->worker);
     if (pack_dial(&body, &ask) != OK ||
         channel_ask(t->worker->supervisor, ASK_DIAL, buf_view(&body), on_dialed, t) != OK)
-        hang_up(t, "the supervisor does not answer");
+        target_hang_up(t, "the supervisor does not answer");
 }
 
 /* --- from outside
@@ -506,6 +510,29 @@ static void give_up(Target *t)
     t->wanted = false;
 }
 
+bool target_may_try_again(Target *t)
+{
+    const uint64_t now = now_ms(t->worker);
+
+    if (t->tried_again_ms != 0 && now - t->tried_again_ms < TRY_AGAIN_MS)
+        return false;
+    t->tried_again_ms = now;
+    return true;
+}
+
+/* The password may have been changed a moment before its file. */
+static void try_again_or_give_up(Target *t)
+{
+    const bool again = t->refused && !t->tried;
+
+    t->refused = false;
+    t->tried = again;
+    if (again)
+        dial(t);
+    else
+        give_up(t);
+}
+
 void targets_tick(Worker *w)
 {
     for (size_t i = 0; i < w->edition->config.policy.resources.count; i++) {
@@ -514,63 +541,13 @@ void targets_tick(Worker *w)
         const bool busy = t->phase != TARGET_IDLE && t->phase != TARGET_NOTHING;
 
         if (busy && now - t->phase_ms > GIVE_UP_MS)
-            hang_up(t, "no answer");
-        if (t->phase == TARGET_NOTHING && t->wanted && now - t->phase_ms > AGAIN_MS) {
-            give_up(t);
-        }
+            target_hang_up(t, "no answer");
+        if (t->phase == TARGET_NOTHING && t->wanted && now - t->phase_ms > AGAIN_MS)
+            try_again_or_give_up(t);
         if (t->phase == TARGET_NOTHING && w->session_count > 0 && t->knowledge != NULL &&
             now - t->phase_ms > AGAIN_MS)
             dial(t);
         if (t->phase == TARGET_IDLE && now - t->checked_ms > CHECK_MS)
             start_reading(t, QUERY_FINGERPRINT);
     }
-}
-
-/* --- coming and going
- * ------------------------------------------------------------------------------------ */
-
-Err target_new(Worker *w, Target **ret)
-{
-    Target *t = calloc(1, sizeof *t);
-
-    if (t == NULL)
-        return ERR_LIMIT;
-    *t = (Target){ .worker = w, .fd = -1 };
-    buf_init(&t->wire.from_server, ROW_MAX + LEG_READ_BYTES + 16);
-    buf_init(&t->wire.to_server, 1 << 20);
-    buf_init(&t->fingerprint, 1024);
-    buf_init(&t->last_fingerprint, 1024);
-    for (size_t k = 0; k < CATALOGUE_COUNT; k++)
-        buf_init(&t->rows.rows[k], CATALOGUE_ROWS_MAX);
-    *ret = t;
-    return OK;
-}
-
-void target_hang_up(Target *t)
-{
-    hang_up(t, NULL);
-}
-
-void target_retire(Target *t)
-{
-    hang_up(t, NULL);
-    t->retired = true;
-    explains_give_up(t);
-}
-
-void target_free(Target *t)
-{
-    hang_up(t, NULL);
-    if (t->worker->supervisor != NULL)
-        channel_forget(t->worker->supervisor, t);
-    if (t->worker->keeper != NULL)
-        channel_forget(t->worker->keeper, t);
-    target_views_done(t);
-    buf_done(&t->wire.from_server);
-    buf_done(&t->wire.to_server);
-    buf_done(&t->fingerprint);
-    buf_done(&t->last_fingerprint);
-    for (size_t k = 0; k < CATALOGUE_COUNT; k++)
-        buf_done(&t->rows.rows[k]);
-    free(t);
 }

@@ -14,6 +14,8 @@ typedef enum TargetPhase {
     TARGET_IDLE,
 } TargetPhase;
 
+enum { TARGET_ROW_MAX = 16 << 20 }; /* a view's definition comes as one row */
+
 struct Target {
     Worker *worker;
     /* Of the newest edition that has it: edition.c. */
@@ -21,6 +23,8 @@ struct Target {
     uint32_t index;
     TlsContext *tls_context; /* for sessions too; NULL: no TLS */
     const char *host;        /* whose certificate it must be */
+    uint64_t tried_again_ms; /* after its password was refused; 0: never */
+    bool refused, tried;     /* of its own connection: the password was; once more already */
     bool retired;            /* no edition in force has it */
     Target *next_retired;
     TargetPhase phase;
@@ -41,12 +45,14 @@ struct Target {
     ProfileView *views;
 };
 
+/* target_life.c */
 Err target_new(Worker *w, Target **ret) MUST_CHECK;
 /* No session and no edition names it any more. */
 void target_free(Target *t);
 /* It is in no edition any more: whoever waits for it is told, nothing is asked of it again. */
 void target_retire(Target *t);
-void target_hang_up(Target *t); /* its own connection; it dials again when it has to */
+/* Its own connection; it dials again when it has to. `why` NULL: nothing to log. */
+void target_hang_up(Target *t, const char *why);
 /* view.c: a policy of other rules starts its views afresh; with the same rules columns that were
  * kept masked stay so. */
 void target_new_rules(Target *t, const Policy *policy, bool same_rules);

@@ -175,6 +175,13 @@ static void check_deadlines(Worker *w)
     }
 }
 
+static void check_pauses(Worker *w)
+{
+    for (Session *s = w->sessions; s != NULL; s = s->next)
+        if (s->phase == SESSION_PAUSING && now_ms(w) >= s->again_ms)
+            signin_pause_over(s);
+}
+
 /* A text that takes longer to understand than anybody waits is not understood. */
 static void check_parses(Worker *w)
 {
@@ -203,6 +210,7 @@ static void on_tick(uv_timer_t *timer)
     targets_tick(w);
     editions_tick(w);
     check_deadlines(w);
+    check_pauses(w);
     check_parses(w);
     explains_tick(w);
     holds_tick(w);

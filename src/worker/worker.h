@@ -51,6 +51,7 @@ typedef enum SessionPhase {
     SESSION_DIALING,
     SESSION_SECURING, /* TLS with the target */
     SESSION_UPSTREAM, /* signing in at the target */
+    SESSION_PAUSING,  /* it refused the gateway's password: once more in a moment */
     SESSION_OPEN,
     SESSION_ENDING, /* last words are on their way out */
     SESSION_DEAD,   /* freed at the end of the turn */
@@ -72,6 +73,7 @@ typedef struct Session {
     uint64_t tls_epoch;               /* of the certificate that the client was shown */
     bool client_gone, server_gone;
     uint64_t deadline_ms; /* of the phase; 0: none */
+    uint64_t again_ms;    /* of the second try at the target; 0: none yet */
     uint64_t wait_synced; /* nothing leaves before the recorder has synced this far */
     bool durable;         /* something of this turn must be on disk before it takes effect */
     char peer[64];
@@ -179,6 +181,7 @@ void session_end(Session *s, const char *reason);
 void session_unrecorded(Session *s); /* CHP-5201: the journal cannot be written */
 void session_free(Session *s);
 void session_attach_server(Session *s, int fd);
+void session_detach_server(Session *s);
 Session *session_by_id(Worker *w, const Id *id);
 
 /* secure.c: TLS towards the client */
@@ -189,6 +192,7 @@ void secure_step(Session *s);
 /* signin.c: from accept to the first ReadyForQuery */
 void signin_step(Session *s);
 void signin_prepared(Session *s); /* keys or catalogue came in */
+void signin_pause_over(Session *s);
 /* The profile of its role has pseudonyms under keys that it was not lent yet. Until they are here
  * nothing is ruled on. */
 Err signin_ask_missing_keys(Session *s) MUST_CHECK;
@@ -250,6 +254,7 @@ void link_tick(Worker *w);
 /* target.c */
 void targets_tick(Worker *w);
 Target *target_of(Worker *w, Bytes resource); /* NULL: no such resource */
+bool target_may_try_again(Target *t);         /* its password was refused; true once in a while */
 const Resource *target_resource(const Target *t);
 uint32_t target_index(const Target *t);
 /* target_tls.c. Must it be reached over TLS? Then SSLRequest, and steps until OK: *tls is made on

@@ -499,3 +499,74 @@ def test_tls_comes_and_goes(site, reloads, authorities):
             secured(site, one)
     assert wire.rows(plain.query(SELECT))
     plain.close()
+
+
+@pytest.fixture
+def password(site):
+    """Sets the target's password of the gateway's account, and its file, apart."""
+    class Password:
+        file = site.gate.folder / "ehr.password"
+
+        def in_target(self, text):
+            site.pg.sql(f"ALTER ROLE gate_ehr PASSWORD '{text}'")
+
+        def in_file(self, text):
+            fresh = self.file.with_suffix(".fresh")
+            fresh.write_text(text + "\n")
+            os.chmod(fresh, 0o644)
+            fresh.rename(self.file)
+
+        def refusals(self):
+            return (site.pg.folder / "server.log").read_text().count('password authentication failed for user "gate_ehr"')
+
+    made = Password()
+    yield made
+    made.in_target(stack.GATE_PASSWORD)
+    made.in_file(stack.GATE_PASSWORD)
+    time.sleep(2.5)
+
+
+def test_a_rotated_password_works_without_a_reload(site, password):
+    old = site.wire()
+    password.in_file("rotated-1")
+    password.in_target("rotated-1")
+    for _ in range(4):
+        with contextlib.closing(site.wire()) as client:
+            assert wire.rows(client.query(SELECT))
+    assert wire.rows(old.query(SELECT))
+    old.close()
+
+
+def test_a_password_that_is_changed_there_first_is_tried_once_more(site, password):
+    refused = password.refusals()
+    password.in_target("rotated-2")
+    late = threading.Timer(0.25, password.in_file, ["rotated-2"])
+    late.start()
+    with contextlib.closing(site.wire()) as client:
+        assert wire.rows(client.query(SELECT))
+    late.join()
+    assert password.refusals() == refused + 1
+
+
+def test_a_wrong_password_is_not_tried_for_ever(site, password):
+    refused = password.refusals()
+    password.in_target("rotated-3")
+    started = time.monotonic()
+    with pytest.raises(PermissionError, match="08004.*5102|5102.*08004"):
+        site.wire()
+    assert time.monotonic() - started < 3
+    assert password.refusals() == refused + 2
+    # And with many at once there is no second try for each.
+    done, failed = conftest.at_once(8, site.wire)
+    assert not done and len(failed) == 8
+    assert password.refusals() <= refused + 2 + 8 + 2  # one more for each of two workers
+
+
+def test_the_catalogue_is_read_with_the_new_password_too(site, password):
+    password.in_target("rotated-4")
+    site.pg.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'chaperone/catalogue'")
+    late = threading.Timer(0.3, password.in_file, ["rotated-4"])
+    late.start()
+    with contextlib.closing(site.wire()) as client:
+        assert wire.rows(client.query(SELECT))
+    late.join()
