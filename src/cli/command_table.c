@@ -23,6 +23,14 @@ const Command COMMANDS[] = {
       .call = "reload",
       .run = command_call,
       .columns = "epoch policy_hash words:WARNINGS" },
+    { .name = "drain",
+      .arguments = "[--wait [--timeout 10m] | --end]",
+      .options = "wait timeout= end",
+      .help = "Take no new sessions; wait until all have left (status 5: some have not). --end "
+              "takes them again.",
+      .call = "drain",
+      .run = command_drain,
+      .columns = "draining sessions_live" },
     { .name = "doctor",
       .help = "Check configuration, folders, certificate, room for the journal, kernel features "
               "and clock.",

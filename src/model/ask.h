@@ -31,7 +31,7 @@ typedef enum Party {
     X(CANCEL, 6, WORKER | PARTY_SUPERVISOR, SUPERVISOR | PARTY_WORKER, false)                      \
     /* keeper → supervisor: how are the processes doing? Answer: JSON. */                        \
     X(PROCESSES, 7, KEEPER, SUPERVISOR, true)                                                      \
-    /* supervisor → worker: finish what runs, take nothing new. */                               \
+    /* supervisor → worker: finish what runs, take nothing new; or take again. */                \
     X(DRAIN, 8, SUPERVISOR, WORKER, false)                                                         \
     /* supervisor → keeper: all living children were told of; recover what the dead left, serve. \
      */                                                                                            \
@@ -47,6 +47,8 @@ typedef enum Party {
     X(ABANDON, 14, SUPERVISOR, KEEPER | PARTY_WORKER, false)                                       \
     /* keeper → supervisor: an administrator asks for a reload. */                               \
     X(RELOAD, 15, KEEPER, SUPERVISOR, true)                                                        \
+    /* keeper → supervisor: drain, or what about it? */                                          \
+    X(DRAIN_ALL, 16, KEEPER, SUPERVISOR, true)                                                     \
     X(SEGMENT, 20, WORKER, KEEPER, true)                                                           \
     X(SEAL, 21, WORKER, KEEPER, false)                                                             \
     X(SIGNIN_BEGIN, 22, WORKER, KEEPER, true)                                                      \
@@ -93,7 +95,11 @@ bool ask_allowed(uint16_t kind, Party from, Party to, bool is_question);
 #define READY_FIELDS(F)                                                                            \
     F(U8, landlock_abi) /* 0: Landlock is not active */                                            \
     F(U8, seccomp)      /* 1: active */
-#define EDITION_FIELDS(F) F(U64, epoch)
+#define DRAIN_FIELDS(F) F(U8, on)
+/* Of DRAIN_ALL; the answer is a Drain. */
+typedef enum DrainWish { DRAIN_ASK = 0, DRAIN_BEGIN, DRAIN_END } DrainWish;
+#define DRAIN_ALL_FIELDS(F) F(U8, wish) /* DrainWish */
+#define EDITION_FIELDS(F)   F(U64, epoch)
 #define PREPARED_FIELDS(F)                                                                         \
     F(U64, epoch)                                                                                  \
     F(U8, ok)                                                                                      \
@@ -299,6 +305,8 @@ typedef enum HoldState {
 #define ASK_MESSAGES(X)                                                                            \
     X(Peer, peer, PEER_FIELDS)                                                                     \
     X(Ready, ready, READY_FIELDS)                                                                  \
+    X(Drain, drain, DRAIN_FIELDS)                                                                  \
+    X(DrainAll, drain_all, DRAIN_ALL_FIELDS)                                                       \
     X(EditionAsk, edition_ask, EDITION_FIELDS)                                                     \
     X(Prepared, prepared, PREPARED_FIELDS)                                                         \
     X(RecordChange, record_change, RECORD_CHANGE_FIELDS)                                           \

@@ -87,6 +87,8 @@ static void put_process(Json *j, const Child *c, const uv_loop_t *loop)
     json_write_u64(j, "slot", c->slot);
     json_write_u64(j, "pid", (uint64_t)c->pid);
     json_write_bool(j, "ready", c->ready);
+    if (c->kind == CHILD_WORKER)
+        json_write_bool(j, "draining", c->supervisor->draining);
     json_write_string(j, "sandbox", text_of(sandbox_words(c)));
     json_write_u64(j, "landlock_abi", c->sandbox.landlock_abi);
     json_write_bool(j, "seccomp", c->sandbox.seccomp != 0);
@@ -168,6 +170,8 @@ static void on_message(void *ctx, Channel *channel, const ChannelMessage *m)
         answer_processes(s, m);
     else if (m->kind == ASK_PREPARED)
         reload_prepared(c, m->body);
+    else if (m->kind == ASK_DRAIN_ALL)
+        drain_on_call(s, m);
     else if (m->kind == ASK_RELOAD)
         reload_on_call(s, m);
 }
@@ -233,9 +237,11 @@ static void start_client(Supervisor *s, Child *c)
         return;
     if (channel_pair(pair) != OK)
         return;
-    if (spawn(s, c, pair[1]) == OK)
+    if (spawn(s, c, pair[1]) == OK) {
         tell_peer(s, c, ASK_PEER, false, pair[0]);
-    else
+        if (s->draining && c->kind == CHILD_WORKER)
+            drain_tell(c); /* it reads this before it has taken anybody */
+    } else
         log_line(LOG_ERROR, "spawn", "cannot start %s %u", NAMES[c->kind], c->slot);
     close(pair[0]);
     close(pair[1]);

@@ -56,6 +56,7 @@ typedef struct Supervisor {
     size_t worker_count;
     Dial *dials;
     bool stopping, failed, announced;
+    bool draining;
     uv_timer_t stop_timer;
 } Supervisor;
 
@@ -64,6 +65,10 @@ bool children_start(Supervisor *s);
 void children_reap(Supervisor *s);
 /* Graceful: workers end their sessions, the keeper seals, then we end. */
 void children_stop(Supervisor *s);
+
+/* drain.c */
+void drain_tell(Child *worker);
+void drain_on_call(Supervisor *s, const ChannelMessage *m);
 
 /* dial.c */
 void dial_start(Child *asker, const ChannelMessage *m);

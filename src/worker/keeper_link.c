@@ -133,6 +133,7 @@ static void on_supervisor(void *ctx, Channel *channel, const ChannelMessage *m)
 {
     Worker *w = ctx;
     Cancel cancel;
+    Drain drain;
 
     (void)channel;
     if (!ask_allowed(m->kind, PARTY_SUPERVISOR, PARTY_WORKER, m->is_question)) {
@@ -142,6 +143,8 @@ static void on_supervisor(void *ctx, Channel *channel, const ChannelMessage *m)
     }
     if (m->kind == ASK_PREPARE || m->kind == ASK_COMMIT || m->kind == ASK_ABANDON)
         on_edition(w, m);
+    else if (m->kind == ASK_DRAIN && unpack_drain(m->body, &drain) == OK)
+        w->closed = drain.on != 0;
     else if (m->kind == ASK_KEEPER_CHANNEL)
         on_new_keeper(w, m->fd);
     else if (m->kind == ASK_CANCEL && unpack_cancel(m->body, &cancel) == OK &&

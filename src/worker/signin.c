@@ -566,7 +566,9 @@ static void client_step(Session *s)
     Fault fault;
     Err err = pg_signin_spoke(&s->signin, &s->gate.wire, &order, &fault);
 
-    if (err == OK && order == SIGNIN_BEGIN)
+    if (err == OK && (order == SIGNIN_BEGIN || order == SIGNIN_PROVE) && s->worker->closed)
+        refuse(s, CHP_5302);
+    else if (err == OK && order == SIGNIN_BEGIN)
         err = ask_begin(s);
     else if (err == OK && order == SIGNIN_PROVE)
         err = ask_prove(s);

@@ -159,7 +159,8 @@ typedef struct Worker {
     struct Explain *explains;    /* that wait for a catalogue */
     size_t session_count;
     size_t seals_told;
-    bool announced, draining;
+    bool announced, draining; /* draining: the process ends */
+    bool closed;              /* nobody new is taken */
 } Worker;
 
 int worker_main(const char *slot, const char *writer_hex);
