@@ -375,6 +375,8 @@ void children_reap(Supervisor *s)
 
         if (c != NULL)
             on_ended(s, c, status);
+        else if (pid == s->trial_pid)
+            upgrade_tried(s, status);
     }
 }
 

@@ -51,12 +51,15 @@ typedef struct Supervisor {
     int binary_fd;
     uid_t uids[CHILD_KINDS]; /* 0: as we are */
     uv_loop_t loop;
-    uv_signal_t on_child, on_term, on_int, on_hup;
+    uv_signal_t on_child, on_term, on_int, on_hup, on_usr2;
     Child keeper, console, workers[WORKERS_MAX];
     size_t worker_count;
     Dial *dials;
     bool stopping, failed, announced;
     bool draining;
+    bool handing_over; /* once all have ended: to binary_path */
+    pid_t trial_pid;   /* of the new binary, being tried; 0: none */
+    char binary_path[4096];
     uv_timer_t stop_timer;
 } Supervisor;
 
@@ -69,6 +72,11 @@ void children_stop(Supervisor *s);
 /* drain.c */
 void drain_tell(Child *worker);
 void drain_on_call(Supervisor *s, const ChannelMessage *m);
+
+/* upgrade.c */
+void upgrade_begin(Supervisor *s);
+void upgrade_tried(Supervisor *s, int status);
+void upgrade_exec(const Supervisor *s); /* comes back only when it cannot */
 
 /* dial.c */
 void dial_start(Child *asker, const ChannelMessage *m);

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "supervisor/children.h"
+#include "supervisor/listeners.h"
 #include "sys/entropy.h"
 #include "sys/file.h"
 #include "sys/log.h"
@@ -80,29 +81,6 @@ static bool prepare_folders(Supervisor *s)
     return true;
 }
 
-/* --- listeners -------------------------------------------------------------------------- */
-
-static bool listen_all(Supervisor *s)
-{
-    const Address *address = &s->edition->config.gateway.listen.postgres;
-    const char *socket_path;
-
-    for (size_t i = 0; i < s->worker_count; i++) {
-        if (net_listen(address->host, address->port, &s->workers[i].listen_fd) == OK)
-            continue;
-        (void)fprintf(stderr, "chaperone: cannot listen on %.*s:%u: %s\n", SHOW(address->host),
-                      address->port, strerror(errno));
-        return false;
-    }
-    if (arena_string(&s->arena, s->edition->config.gateway.admin_socket, &socket_path) != OK ||
-        net_listen_unix(socket_path, &s->console.listen_fd) != OK) {
-        (void)fprintf(stderr, "chaperone: cannot listen on %.*s: %s\n",
-                      SHOW(s->edition->config.gateway.admin_socket), strerror(errno));
-        return false;
-    }
-    return true;
-}
-
 /* --- running ---------------------------------------------------------------------------- */
 
 static void on_child_signal(uv_signal_t *signal_handle, int number)
@@ -113,8 +91,17 @@ static void on_child_signal(uv_signal_t *signal_handle, int number)
 
 static void on_stop_signal(uv_signal_t *signal_handle, int number)
 {
+    Supervisor *s = signal_handle->data;
+
     (void)number;
-    children_stop(signal_handle->data);
+    s->handing_over = false; /* to end is the later wish */
+    children_stop(s);
+}
+
+static void on_upgrade_signal(uv_signal_t *signal_handle, int number)
+{
+    (void)number;
+    upgrade_begin(signal_handle->data);
 }
 
 static void on_reload_signal(uv_signal_t *signal_handle, int number)
@@ -146,10 +133,11 @@ static void choose_uids(Supervisor *s)
 
 static bool start(Supervisor *s)
 {
-    uv_signal_t *const signals[] = { &s->on_child, &s->on_term, &s->on_int, &s->on_hup };
-    const int numbers[] = { SIGCHLD, SIGTERM, SIGINT, SIGHUP };
+    uv_signal_t *const signals[] = { &s->on_child, &s->on_term, &s->on_int, &s->on_hup,
+                                     &s->on_usr2 };
+    const int numbers[] = { SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGUSR2 };
     const uv_signal_cb handlers[] = { on_child_signal, on_stop_signal, on_stop_signal,
-                                      on_reload_signal };
+                                      on_reload_signal, on_upgrade_signal };
 
     if (uv_loop_init(&s->loop) != 0)
         return false;
@@ -174,7 +162,7 @@ int supervisor_serve(const char *config_path)
         return EXIT_USAGE;
     count_workers(&s);
     choose_uids(&s);
-    if (!prepare_folders(&s) || !listen_all(&s) || child_open_binary(&s.binary_fd) != OK)
+    if (!prepare_folders(&s) || !listeners_open(&s) || child_open_binary(&s.binary_fd) != OK)
         return EXIT_FAILED;
     if (!start(&s)) {
         (void)fprintf(stderr, "chaperone: cannot start: %s\n", strerror(errno));
@@ -182,5 +170,7 @@ int supervisor_serve(const char *config_path)
     }
     (void)uv_run(&s.loop, UV_RUN_DEFAULT);
     log_line(LOG_INFO, "stopped", "all processes have ended");
-    return s.failed ? EXIT_FAILED : 0;
+    if (s.handing_over && !s.failed)
+        upgrade_exec(&s);
+    return s.failed || s.handing_over ? EXIT_FAILED : 0;
 }

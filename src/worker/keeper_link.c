@@ -45,6 +45,7 @@ static void on_segment(void *ctx, const ChannelMessage *m)
     if (w->announced)
         return;
     w->announced = true;
+    worker_listen(w);
     tell_ready(w);
 }
 

@@ -157,6 +157,12 @@ static void on_listen(uv_poll_t *poll, int status, int events)
     }
 }
 
+void worker_listen(Worker *w)
+{
+    if (!w->draining)
+        (void)uv_poll_start(&w->listen_poll, UV_READABLE, on_listen);
+}
+
 /* --- time
  * -------------------------------------------------------------------------------------------- */
 
@@ -228,6 +234,7 @@ static void on_term(uv_signal_t *handle, int number)
 
     (void)number;
     w->draining = true;
+    (void)uv_poll_stop(&w->listen_poll); /* who comes now may be for whoever takes over */
     for (Session *s = w->sessions; s != NULL; s = s->next)
         session_farewell(s, &(Fault){ .code = CHP_3302, .fact = LIT("the gateway is stopping") });
 }
@@ -270,7 +277,6 @@ static Err start(Worker *w)
     (void)uv_check_start(&w->check, on_check);
     (void)uv_timer_start(&w->tick, on_tick, TICK_MS, TICK_MS);
     (void)uv_signal_start(&w->on_term, on_term, SIGTERM);
-    (void)uv_poll_start(&w->listen_poll, UV_READABLE, on_listen);
     return link_begin(w);
 }
 

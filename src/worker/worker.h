@@ -163,6 +163,8 @@ typedef struct Worker {
     bool closed;              /* nobody new is taken */
 } Worker;
 
+/* There is a segment to write into: until then whoever connects waits in the kernel's queue. */
+void worker_listen(Worker *w);
 int worker_main(const char *slot, const char *writer_hex);
 
 static inline uint64_t now_ms(const Worker *w)
