@@ -231,8 +231,11 @@ Err keeper_edition_record_change(Keeper *k, Bytes body, bool *ret_recorded)
     if (!is_prepared(k, ask.epoch))
         return OK;
     *ret_recorded = keeper_edition_record(k, k->prepared, utf8_upto(ask.asked_by, 128)) == OK;
-    if (!*ret_recorded)
-        log_line(LOG_ERROR, "reload", "the change cannot be recorded: %s", store_why(k->store));
+    if (*ret_recorded)
+        return OK;
+    log_line(LOG_ERROR, "reload", "the change cannot be recorded: %s", store_why(k->store));
+    /* Half of it may be there. */
+    (void)!write_change(k, k->edition, LIT("a reload that came to nothing"), true);
     return OK;
 }
 
