@@ -1,6 +1,6 @@
 #include "console/console.h"
 
-#include "config/config.h"
+#include "config/edition.h"
 #include "console/client.h"
 #include "sys/child.h"
 #include "sys/file.h"
@@ -106,15 +106,15 @@ static void on_term(uv_signal_t *handle, int number)
 /* Of the configuration the console needs to know only these. */
 static Err read_wishes(Console *c)
 {
-    CLEANUP(buf_done) Buf yaml = { 0 };
+    CLEANUP(buf_done) Buf bytes = { 0 };
     CLEANUP(arena_done) Arena arena = { 0 };
     Problems problems = { 0 };
+    Edition edition;
     Config config;
 
-    buf_init(&yaml, CONFIG_BYTES_MAX);
     arena_init(&arena, CONFIG_ARENA_BYTES);
-    TRY(file_read_whole(CHILD_CONFIG_FD, &yaml));
-    TRY(config_load(buf_view(&yaml), &arena, &config, &problems));
+    TRY(edition_read(CHILD_CONFIG_FD, &bytes, &edition));
+    TRY(config_load(edition.yaml, &arena, &config, &problems));
     c->has_web = config.gateway.listen.metrics.port != 0;
     c->sandbox.optional = config.gateway.sandbox == SANDBOX_AUTO;
     return OK;

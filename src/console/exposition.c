@@ -28,22 +28,22 @@ static Err put_seconds(Buf *out, uint64_t ns)
 
 /* --- by resource -------------------------------------------------------------------------- */
 
-typedef Err EachResource(Buf *out, Bytes name, const Tally *t);
+typedef Err EachResource(Buf *out, const Tally *t);
 
 static Err each_resource(const Metrics *m, EachResource *put, Buf *out)
 {
     PackList at = m->resources;
-    Bytes name, packed;
+    Bytes packed;
     Tally t;
 
-    while (pack_next(&at, &name) && pack_next(&at, &packed)) {
+    while (pack_next(&at, &packed)) {
         TRY(unpack_tally(packed, &t));
-        TRY(put(out, name, &t));
+        TRY(put(out, &t));
     }
     return OK;
 }
 
-static Err put_statements(Buf *out, Bytes name, const Tally *t)
+static Err put_statements(Buf *out, const Tally *t)
 {
     const struct {
         const char *decision;
@@ -52,20 +52,20 @@ static Err put_statements(Buf *out, Bytes name, const Tally *t)
 
     for (size_t i = 0; i < COUNT_OF(LINES); i++)
         TRY(text_format(out, "chaperone_statements_total{resource=\"%.*s\",decision=\"%s\"} %llu\n",
-                        SHOW(name), LINES[i].decision, (unsigned long long)LINES[i].count));
+                        SHOW(t->resource), LINES[i].decision, (unsigned long long)LINES[i].count));
     return OK;
 }
 
-static Err put_masked(Buf *out, Bytes name, const Tally *t)
+static Err put_masked(Buf *out, const Tally *t)
 {
-    return text_format(out, "chaperone_masked_values_total{resource=\"%.*s\"} %llu\n", SHOW(name),
-                       (unsigned long long)t->masked);
+    return text_format(out, "chaperone_masked_values_total{resource=\"%.*s\"} %llu\n",
+                       SHOW(t->resource), (unsigned long long)t->masked);
 }
 
-static Err put_recorded(Buf *out, Bytes name, const Tally *t)
+static Err put_recorded(Buf *out, const Tally *t)
 {
-    return text_format(out, "chaperone_recorded_bytes_total{resource=\"%.*s\"} %llu\n", SHOW(name),
-                       (unsigned long long)t->recorded);
+    return text_format(out, "chaperone_recorded_bytes_total{resource=\"%.*s\"} %llu\n",
+                       SHOW(t->resource), (unsigned long long)t->recorded);
 }
 
 static Err put_resources(const Metrics *m, Buf *out)

@@ -16,6 +16,10 @@ static const AdminEntry TABLE[] = {
     { "whoami", ADMIN_ANYBODY, false, admin_whoami },
     /* For oneself; an administrator for anybody, and then it writes an admin.access record. */
     { "explain", ADMIN_ANYBODY, false, admin_explain },
+    { "reload", ADMIN_ADMINISTRATOR, true, admin_reload },
+    { "drain", ADMIN_ADMINISTRATOR, true, admin_drain },
+    { "drain.end", ADMIN_ADMINISTRATOR, true, admin_drain_end },
+    { "drain.state", ADMIN_ADMINISTRATOR, false, admin_drain_state },
     { "audit.checkpoint", ADMIN_ADMINISTRATOR, true, admin_checkpoint },
     { "user.add", ADMIN_ADMINISTRATOR, true, admin_user_add },
     { "user.ls", ADMIN_ADMINISTRATOR, false, admin_user_ls },

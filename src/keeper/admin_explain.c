@@ -47,7 +47,7 @@ static Err find_subject(AdminRun *run, Identity *ret)
     return err;
 }
 
-static Err pack_question(uint32_t resource, const Identity *who, Bytes text, Buf *out)
+static Err pack_question(Bytes resource, const Identity *who, Bytes text, Buf *out)
 {
     CLEANUP(buf_done) Buf groups = { 0 };
     ExplainAsk ask = { .resource = resource,
@@ -141,7 +141,7 @@ static Err ask_worker(AdminRun *run, Bytes question)
 Err admin_explain(AdminRun *run)
 {
     CLEANUP(buf_done) Buf question = { 0 };
-    const Policy *policy = &run->keeper->config.policy;
+    const Policy *policy = &run->keeper->edition->config.policy;
     const Bytes name = admin_argument(run, "resource"), text = admin_argument(run, "sql");
     const Resource *resource = policy_resource(policy, name);
     Identity who;
@@ -153,6 +153,6 @@ Err admin_explain(AdminRun *run)
     if (text.len == 0 || text.len > TEXT_MAX)
         return admin_fail(run, ADMIN_USAGE, "sql is a text of 1 to %d bytes", (int)TEXT_MAX);
     buf_init(&question, LIMIT_IPC_MESSAGE - 64);
-    TRY(pack_question((uint32_t)(resource - policy->resources.at), &who, text, &question));
+    TRY(pack_question(resource->name, &who, text, &question));
     return ask_worker(run, buf_view(&question));
 }

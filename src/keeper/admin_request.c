@@ -71,7 +71,7 @@ static Err put_request(AdminRun *run, const StoreRequest *r, bool with_text, Buf
 
 static bool may_see_text(AdminRun *run, const StoreRequest *r)
 {
-    const Policy *policy = &run->keeper->config.policy;
+    const Policy *policy = &run->keeper->edition->config.policy;
 
     return run->who == ADMIN_IDENTITY &&
            (text_eq(r->caller, run->caller) ||

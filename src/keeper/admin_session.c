@@ -31,7 +31,7 @@ static Err put_session(const StoreSession *n, Buf *out)
 
 static bool reviews(const AdminRun *run, Bytes resource)
 {
-    const Policy *policy = &run->keeper->config.policy;
+    const Policy *policy = &run->keeper->edition->config.policy;
     const Resource *of = policy_resource(policy, resource);
 
     return of != NULL && policy_may_review(policy, &run->identity.who, of);
@@ -41,7 +41,7 @@ bool admin_may_watch(const AdminRun *run, const StoreSession *n)
 {
     return run->who == ADMIN_IDENTITY &&
            (text_eq(n->user, run->caller) || reviews(run, n->resource) ||
-            policy_may_read_evidence(&run->keeper->config.policy, &run->identity.who));
+            policy_may_read_evidence(&run->keeper->edition->config.policy, &run->identity.who));
 }
 
 static bool may_know_of(const AdminRun *run, const StoreSession *n)

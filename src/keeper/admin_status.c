@@ -1,6 +1,7 @@
 /* How the gateway is doing, and who one is to it. */
 #include "keeper/admin_call.h"
 
+#include "base/encode.h"
 #include "base/text.h"
 #include "sys/log.h"
 
@@ -10,9 +11,23 @@ enum { WRITERS_SHOWN = 5 };
 
 /* --- status ------------------------------------------------------------------------------- */
 
+static Err put_policy(Json *j, const KeeperEdition *e)
+{
+    CLEANUP(buf_done) Buf hash = { 0 };
+
+    buf_init(&hash, 128);
+    TRY(hex_encode(VIEW(e->policy_hash.bytes), &hash));
+    json_write_object(j, "policy");
+    json_write_u64(j, "epoch", e->epoch);
+    json_write_string(j, "hash", buf_view(&hash));
+    json_write_u64(j, "since_ns", e->since_ns);
+    json_write_object_end(j);
+    return OK;
+}
+
 static void put_tls(Json *j, const Keeper *k)
 {
-    const Handshakes *h = &k->handshakes;
+    const Handshakes *h = &k->edition->handshakes;
 
     if (h->key == NULL)
         return;
@@ -73,11 +88,12 @@ static Err put_status(AdminRun *run, Bytes processes)
     json_write_string(&j, "origin", buf_view(&k->ledger.origin));
     json_write_u64(&j, "size", k->ledger.signed_size);
     json_write_object_end(&j);
+    TRY(put_policy(&j, k->edition));
     put_tls(&j, k);
     TRY(put_disk(k, &j));
     json_write_string(&j, "sandbox_wanted",
-                      k->config.gateway.sandbox == SANDBOX_REQUIRED ? LIT("required")
-                                                                    : LIT("auto"));
+                      k->edition->config.gateway.sandbox == SANDBOX_REQUIRED ? LIT("required")
+                                                                             : LIT("auto"));
     json_write_raw(&j, "processes", processes);
     json_write_object_end(&j);
     return json_write_end(&j);

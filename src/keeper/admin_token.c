@@ -143,5 +143,6 @@ Err admin_token_revoke(AdminRun *run)
     if (err == ERR_MORE)
         return admin_fail(run, ADMIN_FAILED, "there is no such token, or it was revoked before");
     TRY(err);
+    TRY(keeper_cut_fallen(k));
     return admin_result_ok(run);
 }

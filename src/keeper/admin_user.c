@@ -263,6 +263,8 @@ Err admin_user_passwd(AdminRun *run)
         err = store_commit(s);
     store_rollback(s);
     TRY(err);
+    /* Whoever knew the old one is out. */
+    TRY(keeper_cut_fallen(run->keeper));
     return admin_result_ok(run);
 }
 

@@ -40,7 +40,7 @@ Err administrators_find(const Names *names, Arena *arena, Administrators *ret)
                      SHOW(names->at[i]));
             continue;
         }
-        a->name = names->at[i];
+        TRY(arena_copy(arena, names->at[i], &a->name)); /* it outlives this edition */
         ret->count++;
     }
     return OK;

@@ -140,7 +140,6 @@ static Err record_request(Keeper *k, const StoreRequest *r, const HoldAsk *ask)
 typedef struct Asker {
     const StoreSession *session;
     const HoldAsk *ask;
-    Bytes resource;
 } Asker;
 
 static Err make_request(Keeper *k, const Asker *by, Arena *a, StoreRequest *ret)
@@ -155,7 +154,7 @@ static Err make_request(Keeper *k, const Asker *by, Arena *a, StoreRequest *ret)
     *ret = (StoreRequest){ .session = by->session->id,
                            .caller = by->session->user,
                            .caller_kind = by->session->kind,
-                           .resource = by->resource,
+                           .resource = by->session->resource,
                            .rule = ask->rule,
                            .role = ask->role,
                            .fact = ask->fact,
@@ -250,12 +249,11 @@ static Err too_many(Keeper *k, const StoreSession *session, bool *ret)
     return OK;
 }
 
-static bool well_formed(const Keeper *k, const HoldAsk *ask)
+static bool well_formed(const HoldAsk *ask)
 {
-    return ask->resource < k->config.policy.resources.count && ask->text.len <= LIMIT_HELD_TEXT &&
-           ask->fact.len <= SHOWN_MAX && ask->rule.len <= SHOWN_MAX && ask->group.len > 0 &&
-           ask->group.len <= SHOWN_MAX && ask->decision.len <= SHOWN_MAX &&
-           ask->role.len <= SHOWN_MAX;
+    return ask->text.len <= LIMIT_HELD_TEXT && ask->fact.len <= SHOWN_MAX &&
+           ask->rule.len <= SHOWN_MAX && ask->group.len > 0 && ask->group.len <= SHOWN_MAX &&
+           ask->decision.len <= SHOWN_MAX && ask->role.len <= SHOWN_MAX;
 }
 
 Err approve_hold(Keeper *k, const Id *writer, const HoldAsk *ask, Arena *a, HoldAnswer *ret)
@@ -265,13 +263,13 @@ Err approve_hold(Keeper *k, const Id *writer, const HoldAsk *ask, Arena *a, Hold
     bool full;
 
     *ret = (HoldAnswer){ 0 };
-    if (!well_formed(k, ask))
+    if (!well_formed(ask))
         return ERR_MALFORMED;
     const Err live = keeper_session(k, &ask->session, writer, a, &session);
     if (live == ERR_MORE)
         return ERR_MALFORMED;
     TRY(live);
-    const Asker by = { &session, ask, k->config.policy.resources.at[ask->resource].name };
+    const Asker by = { &session, ask };
     const Err same = find_same(k, session.user, &ask->unit, a, &r);
     if (same == OK)
         return meet(k, &by, &r, ret);

@@ -30,7 +30,7 @@ static bool the_requester(const Case *c)
 
 static bool not_asked(const Case *c)
 {
-    return !policy_may_approve(&c->keeper->config.policy, c->request->group, &c->by->who);
+    return !policy_may_approve(&c->keeper->edition->config.policy, c->request->group, &c->by->who);
 }
 
 static bool credential_by_requester(const Case *c)

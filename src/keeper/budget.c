@@ -241,7 +241,7 @@ static void tell_others(Keeper *k, const KeeperPeer *but, const StoreRecorded *r
 
 static bool used_up(const Keeper *k, const StoreRecorded *row)
 {
-    const RecordingBudget *limit = &k->config.recording.budget;
+    const RecordingBudget *limit = &k->edition->config.recording.budget;
 
     return row->hour_bytes >= limit->hour || row->day_bytes >= limit->day;
 }
@@ -250,7 +250,7 @@ bool budget_refuses(Keeper *k, Bytes user, Bytes resource, Arena *a, Bytes *ret_
 {
     CLEANUP(buf_done) Buf why = { 0 };
     const StoreRecorded fresh = { .user = user, .resource = resource };
-    const RecordingBudget *limit = &k->config.recording.budget;
+    const RecordingBudget *limit = &k->edition->config.recording.budget;
     BudgetAccount *account;
 
     if (resource.len == 0 || account_of(k, &fresh, &account) != OK)

@@ -1,5 +1,6 @@
 #include "keeper/handshake.h"
 
+#include "base/text.h"
 #include "config/public_files.h"
 #include "keeper/keeper_state.h"
 #include "sys/log.h"
@@ -21,72 +22,75 @@ int64_t handshakes_days_left(const Handshakes *h, uint64_t now_unix_ns)
     return left >= 0 ? left / DAY_S : -1;
 }
 
-static Err check_dates(const Keeper *k, const Handshakes *h)
+/* Says it, and is no. */
+static Err refuse(Buf *why, Err err, const char *what)
 {
-    const int64_t days = handshakes_days_left(h, k->now.unix_ns);
+    TRY(text_format(why, "%s", what));
+    return err;
+}
 
-    if (h->certificate.not_before_s > k->now.unix_ns / SECOND_NS) {
-        log_line(LOG_ERROR, "tls", "the certificate is not valid yet");
-        return ERR_REFUSED;
-    }
-    if (days < 0) {
-        log_line(LOG_ERROR, "tls", "the certificate has expired");
-        return ERR_REFUSED;
-    }
+static Err check_dates(const Handshakes *h, uint64_t now_unix_ns, Buf *why)
+{
+    const int64_t days = handshakes_days_left(h, now_unix_ns);
+
+    if (h->certificate.not_before_s > now_unix_ns / SECOND_NS)
+        return refuse(why, ERR_REFUSED, "the certificate is not valid yet");
+    if (days < 0)
+        return refuse(why, ERR_REFUSED, "the certificate has expired");
     if (days < EXPIRY_WARNING_DAYS)
         log_line(LOG_WARN, "tls", "the certificate expires in %d days", (int)days);
     return OK;
 }
 
-static Err read_key(const ServerTls *tls, Bytes chain, TlsKey **ret)
+static Err read_key(const ServerTls *tls, Bytes chain, TlsKey **ret, Buf *why)
 {
     CLEANUP(buf_done) Buf key = { 0 };
-    const char *why;
+    const char *wrong;
 
     buf_init(&key, KEY_FILE_MAX);
     if (secret_resolve(tls->key, &key) != OK) {
-        log_line(LOG_ERROR, "tls", "the key (%.*s) cannot be read", SHOW(tls->key));
+        TRY(text_format(why, "the key (%.*s) cannot be read", SHOW(tls->key)));
         return ERR_IO;
     }
-    const Err err = tls_key_new(buf_view(&key), chain, ret, &why);
+    const Err err = tls_key_new(buf_view(&key), chain, ret, &wrong);
     if (err != OK)
-        log_line(LOG_ERROR, "tls", "%.*s, %.*s: %s", SHOW(tls->cert), SHOW(tls->key), why);
+        TRY(text_format(why, "%.*s, %.*s: %s", SHOW(tls->cert), SHOW(tls->key), wrong));
     return err;
 }
 
-static Err check_authorities(const Policy *policy, Bytes public_files)
+static Err check_authorities(const Policy *policy, Bytes public_files, Buf *why)
 {
     for (size_t i = 0; i < policy->resources.count; i++) {
         const Resource *r = &policy->resources.at[i];
         TlsCertificate ignored;
-        const char *why;
+        const char *wrong;
 
         if (r->tls.ca.len == 0 ||
-            tls_certificate_read(public_file(public_files, r->tls.ca), &ignored, &why) == OK)
+            tls_certificate_read(public_file(public_files, r->tls.ca), &ignored, &wrong) == OK)
             continue;
-        log_line(LOG_ERROR, "tls", "resource %.*s, %.*s: %s", SHOW(r->name), SHOW(r->tls.ca), why);
+        TRY(text_format(why, "resource %.*s, %.*s: %s", SHOW(r->name), SHOW(r->tls.ca), wrong));
         return ERR_MALFORMED;
     }
     return OK;
 }
 
-Err handshakes_open(Keeper *k, Bytes public_files)
+Err handshakes_open(const Config *c, Bytes public_files, uint64_t now_unix_ns, Handshakes *ret,
+                    Buf *why)
 {
-    const ServerTls *tls = &k->config.gateway.tls;
-    Handshakes *h = &k->handshakes;
-    const char *why;
+    const ServerTls *tls = &c->gateway.tls;
+    const char *wrong;
 
-    TRY(check_authorities(&k->config.policy, public_files));
+    TRY(check_authorities(&c->policy, public_files, why));
     if (tls->cert.len == 0)
         return OK;
     const Bytes chain = public_file(public_files, tls->cert);
-    const Err err = tls_certificate_read(chain, &h->certificate, &why);
+    const Err err = tls_certificate_read(chain, &ret->certificate, &wrong);
     if (err != OK) {
-        log_line(LOG_ERROR, "tls", "%.*s: %s", SHOW(tls->cert), why);
+        TRY(text_format(why, "%.*s: %s", SHOW(tls->cert), wrong));
         return err;
     }
-    TRY(check_dates(k, h));
-    return read_key(tls, chain, &h->key);
+    TRY(check_dates(ret, now_unix_ns, why));
+    return read_key(tls, chain, &ret->key, why);
 }
 
 void handshakes_done(Handshakes *h)
@@ -118,6 +122,7 @@ bool handshake_may(SignAllowance *a, uint64_t now_mono_ns)
 typedef struct Signing {
     uv_work_t work;
     Keeper *keeper;
+    KeeperEdition *edition; /* whose key; it stays until we are done */
     Id writer;
     uint64_t question;
     TlsScheme scheme;
@@ -126,6 +131,7 @@ typedef struct Signing {
 
 static void signing_free(Signing *s)
 {
+    s->edition->signing--;
     buf_done(&s->data);
     buf_done(&s->signature);
     free(s);
@@ -146,7 +152,8 @@ static void sign(uv_work_t *work)
 {
     Signing *s = work->data;
 
-    if (tls_key_sign(s->keeper->handshakes.key, s->scheme, buf_view(&s->data), &s->signature) != OK)
+    if (tls_key_sign(s->edition->handshakes.key, s->scheme, buf_view(&s->data), &s->signature) !=
+        OK)
         buf_truncate(&s->signature, 0);
 }
 
@@ -176,8 +183,13 @@ Err handshake_sign(KeeperPeer *peer, uint64_t question, Bytes body)
     Keeper *k = peer->keeper;
 
     TRY(unpack_tls_sign(body, &ask));
-    if (k->handshakes.key == NULL || ask.data.len > TLS_SIGN_MAX)
+    KeeperEdition *edition = keeper_edition_of(k, ask.epoch);
+    if (ask.data.len > TLS_SIGN_MAX || (edition != NULL && edition->handshakes.key == NULL))
         return ERR_MALFORMED;
+    if (edition == NULL) { /* a client that took its time over several reloads */
+        reply(peer->channel, question, (Bytes){ 0 });
+        return OK;
+    }
     if (!handshake_may(&peer->signs, k->now.mono_ns)) {
         log_line(LOG_WARN, "tls", "worker %u asks for too many signatures", peer->slot);
         reply(peer->channel, question, (Bytes){ 0 });
@@ -186,7 +198,8 @@ Err handshake_sign(KeeperPeer *peer, uint64_t question, Bytes body)
     Signing *s = calloc(1, sizeof *s);
     if (s == NULL)
         return ERR_LIMIT;
-    *s = (Signing){ .keeper = k, .writer = peer->writer, .question = question };
+    *s = (Signing){ .keeper = k, .edition = edition, .writer = peer->writer, .question = question };
+    edition->signing++;
     const Err err = start(s, &ask);
     if (err == OK)
         return OK;

@@ -5,7 +5,8 @@
 #ifndef KEEPER_HANDSHAKE_H
 #define KEEPER_HANDSHAKE_H
 
-#include "base/base.h"
+#include "base/buf.h"
+#include "config/config.h"
 #include "sys/tls_key.h"
 
 enum { HANDSHAKES_BURST = 1000, HANDSHAKES_A_SECOND = 500, EXPIRY_WARNING_DAYS = 14 };
@@ -23,8 +24,10 @@ typedef struct SignAllowance {
 struct Keeper;
 struct KeeperPeer;
 
-/* At the start, before any folder is shut. Logs what is wrong with certificate or key. */
-Err handshakes_open(struct Keeper *k, Bytes public_files) MUST_CHECK;
+/* Reads certificate and key of `c`, looks at the targets' authorities. ERR_*: *why says what is
+ * wrong, for people. */
+Err handshakes_open(const Config *c, Bytes public_files, uint64_t now_unix_ns, Handshakes *ret,
+                    Buf *why) MUST_CHECK;
 void handshakes_done(Handshakes *h);
 bool handshake_may(SignAllowance *a, uint64_t now_mono_ns);
 /* Answers by the peer's channel, later. ERR_MALFORMED: not a question that may be asked. */

@@ -13,22 +13,25 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { POLICY_TEXT_MAX = 4 << 20, IDENTITY_ARENA = 64 << 10, SHOWN_MAX = 1024 };
+enum { WHY_MAX = 2048, IDENTITY_ARENA = 64 << 10, SHOWN_MAX = 1024 };
 
 static const uint64_t HEARTBEAT_NS = UINT64_C(60) * 1000000000;
+static const uint64_t STANDING_NS = UINT64_C(2) * 1000000000;
 
 /* --- opening ------------------------------------------------------------------------------ */
 
-static Err load_config(Keeper *k, Bytes yaml)
+static Err load_config(Keeper *k, const Edition *edition)
 {
-    Problems problems = { 0 };
+    CLEANUP(buf_done) Buf why = { 0 };
 
     arena_init(&k->arena, CONFIG_ARENA_BYTES);
-    buf_init(&k->policy_text, POLICY_TEXT_MAX);
-    TRY(config_load(yaml, &k->arena, &k->config, &problems));
-    TRY(config_show(&k->config, &k->policy_text));
-    k->policy_hash = hash_of(buf_view(&k->policy_text));
-    const Bytes journal = k->config.storage.journal;
+    buf_init(&why, WHY_MAX);
+    const Err err = keeper_edition_make(edition, k->now.unix_ns, &k->edition, &why);
+    if (err != OK) {
+        log_line(LOG_ERROR, "start", "%.*s", SHOW(buf_view(&why)));
+        return err;
+    }
+    const Bytes journal = k->edition->config.storage.journal;
     if (journal.len == 0 || journal.len >= sizeof k->journal)
         return ERR_LIMIT;
     memcpy(k->journal, journal.ptr, journal.len);
@@ -39,7 +42,7 @@ static Err load_config(Keeper *k, Bytes yaml)
 static Err open_store(Keeper *k)
 {
     static const Bytes SQLITE = LIT_INIT("sqlite:");
-    const Bytes state = k->config.storage.state;
+    const Bytes state = k->edition->config.storage.state;
     const char *path;
 
     if (!text_starts(state, SQLITE))
@@ -56,7 +59,7 @@ static Err open_keys(Keeper *k)
 {
     uint8_t root[ROOT_KEY_BYTES] = { 0 };
 
-    Err err = keys_root(&k->config.storage, root);
+    Err err = keys_root(&k->edition->config.storage, root);
     if (err != OK)
         log_line(LOG_ERROR, "keys", "the root key cannot be read or made: %s", strerror(errno));
     if (err == OK)
@@ -81,32 +84,6 @@ static Err count_start(Keeper *k)
     TRY(text_format(&text, "%llu", (unsigned long long)number + 1));
     k->diary.party = (uint32_t)number + 1;
     return store_meta_put(k->store, "generation", buf_view(&text));
-}
-
-/* The whole text, each time it is another one: the journal holds the policy's history. */
-static Err record_policy(Keeper *k)
-{
-    CLEANUP(buf_done) Buf last = { 0 };
-    CLEANUP(buf_done) Buf payload = { 0 };
-
-    buf_init(&last, 64);
-    buf_init(&payload, POLICY_TEXT_MAX + 4096);
-    const Err err = store_meta_get(k->store, "policy_hash", &last);
-    if (err == OK && text_eq(buf_view(&last), VIEW(k->policy_hash.bytes)))
-        return OK;
-    if (err != OK && err != ERR_MORE)
-        return err;
-    Json j = json_write_begin(&payload);
-    json_write_object(&j, NULL);
-    json_write_string(&j, "author", LIT("unknown: whoever may write the file on this host"));
-    json_write_raw(&j, "policy", buf_view(&k->policy_text));
-    json_write_object_end(&j);
-    TRY(json_write_end(&j));
-    const DiaryEntry entry = { .type = LEAF_CONFIG_CHANGE,
-                               .payload = buf_view(&payload),
-                               .wait = true };
-    TRY(diary_write(&k->diary, &entry, k->now, NULL));
-    return store_meta_put(k->store, "policy_hash", VIEW(k->policy_hash.bytes));
 }
 
 static Err record_rebuild(Keeper *k)
@@ -146,29 +123,30 @@ static Err record_restore(Keeper *k)
     return store_meta_put(k->store, EPOCH_META, (Bytes){ 0 });
 }
 
-Err keeper_open(Keeper *k, Bytes config_yaml, const Id *writer)
+Err keeper_open(Keeper *k, const Edition *edition, const Id *writer)
 {
     k->writer = *writer;
     k->now = clock_now();
     k->started_ns = k->now.unix_ns;
     random_fill(k->signins.hash_key, sizeof k->signins.hash_key);
-    TRY(load_config(k, config_yaml));
-    TRY(administrators_find(&k->config.gateway.admin_users, &k->arena, &k->administrators));
+    TRY(load_config(k, edition));
+    TRY(administrators_find(&k->edition->config.gateway.admin_users, &k->arena,
+                            &k->administrators));
     TRY(open_store(k));
     TRY(open_keys(k));
     TRY(count_start(k));
     TRY(budgets_open(k));
-    TRY(tallies_open(k));
+    TRY(tallies_name(k, &k->edition->config.policy));
     k->ledger.store = k->store;
     k->ledger.journal = k->journal;
     TRY(ledger_open(&k->ledger, &k->keys));
     k->diary.ledger = &k->ledger;
     k->diary.keys = &k->keys;
-    k->diary.policy_hash = k->policy_hash;
+    k->diary.policy_hash = k->edition->policy_hash;
     TRY(diary_open(&k->diary, writer, k->now));
     TRY(record_rebuild(k));
     TRY(record_restore(k));
-    TRY(record_policy(k));
+    TRY(keeper_edition_record(k, k->edition, (Bytes){ 0 }));
     watermark_look(k);
     return OK;
 }
@@ -186,11 +164,11 @@ void keeper_close(Keeper *k)
     ledger_done(&k->ledger);
     signins_done(&k->signins);
     budgets_done(&k->budgets);
+    tallies_done(&k->tallies);
     salted_cache_done(&k->salted);
-    handshakes_done(&k->handshakes);
     keys_done(&k->keys);
     store_close(k->store);
-    buf_done(&k->policy_text);
+    keeper_editions_done(k);
     arena_done(&k->arena);
 }
 
@@ -206,6 +184,16 @@ static Err beat(Keeper *k)
     return diary_write(&k->diary, &entry, k->now, NULL);
 }
 
+/* What an administrator's call did not reach (a keeper that ended behind it), and what ends by
+ * the clock. */
+static Err look_at_standing(Keeper *k)
+{
+    if (k->now.mono_ns - k->standing_mono_ns < STANDING_NS)
+        return OK;
+    k->standing_mono_ns = k->now.mono_ns;
+    return keeper_cut_fallen(k);
+}
+
 void keeper_tick(Keeper *k)
 {
     k->now = clock_now();
@@ -218,6 +206,8 @@ void keeper_tick(Keeper *k)
     watermark_look(k);
     if (err == OK)
         err = budgets_tick(k);
+    if (err == OK)
+        err = look_at_standing(k);
     if (approve_expire(k) != OK || err != OK)
         log_line(LOG_ERROR, "keeper", "the journal or the store cannot be written (%s)",
                  store_why(k->store));
@@ -246,7 +236,7 @@ Err keeper_identity(Keeper *k, Bytes name, Arena *a, Identity *ret, StoreUser *r
     StoreGroups groups;
 
     *ret = (Identity){ 0 };
-    if (!k->config.identity.local)
+    if (!k->edition->config.identity.local)
         return ERR_MORE;
     TRY(store_user_get(k->store, name, a, ret_user));
     if (ret_user->disabled || (ret_user->expires_ns != 0 && ret_user->expires_ns <= k->now.unix_ns))
@@ -291,4 +281,33 @@ Err keeper_kill_sessions(Keeper *k, Bytes user, const char *why)
     Killing killing = { k, text_of(why) };
 
     return store_session_each(k->store, &live, kill_one, &killing);
+}
+
+static const char *fallen_words(Fallen why)
+{
+    switch (why) {
+    case FALLEN_USER_GONE:
+        return "the identity was removed";
+    case FALLEN_USER_DISABLED:
+        return "the identity was disabled";
+    case FALLEN_USER_EXPIRED:
+        return "the identity has expired";
+    case FALLEN_CREDENTIAL_GONE:
+        return "the password was changed";
+    case FALLEN_CREDENTIAL_REVOKED:
+        return "the token was revoked";
+    case FALLEN_CREDENTIAL_EXPIRED:
+        return "the token has expired";
+    }
+    return "the identity does not hold any more";
+}
+
+static Err cut_one(void *ctx, const StoreSession *session, Fallen why)
+{
+    return keeper_kill_session(ctx, session, text_of(fallen_words(why)));
+}
+
+Err keeper_cut_fallen(Keeper *k)
+{
+    return store_session_fallen(k->store, k->now.unix_ns, cut_one, k);
 }

@@ -3,7 +3,6 @@
 
 #include "base/encode.h"
 #include "base/text.h"
-#include "config/public_files.h"
 #include "crypto/warm.h"
 #include "keeper/questions.h"
 #include "keeper/recovery.h"
@@ -133,6 +132,35 @@ static Err start(Keeper *k)
     return tell_ready(k);
 }
 
+static bool of_an_edition(uint16_t kind)
+{
+    return kind == ASK_PREPARE || kind == ASK_RECORD_CHANGE || kind == ASK_COMMIT ||
+           kind == ASK_ABANDON;
+}
+
+static Err answer_recorded(Keeper *k, const ChannelMessage *m)
+{
+    CLEANUP(buf_done) Buf body = { 0 };
+    bool recorded;
+
+    buf_init(&body, 16);
+    TRY(keeper_edition_record_change(k, m->body, &recorded));
+    TRY(pack_record_change_answer(&body, &(RecordChangeAnswer){ .ok = recorded }));
+    return channel_reply(k->supervisor, m, buf_view(&body), -1);
+}
+
+static Err edition_said(Keeper *k, const ChannelMessage *m)
+{
+    if (m->kind == ASK_PREPARE)
+        return keeper_edition_prepare(k, m->body, m->fd);
+    if (m->kind == ASK_ABANDON)
+        return keeper_edition_abandon(k, m->body);
+    if (m->kind == ASK_RECORD_CHANGE)
+        return answer_recorded(k, m);
+    TRY(keeper_edition_commit(k, m->body));
+    return channel_reply(k->supervisor, m, (Bytes){ 0 }, -1);
+}
+
 static Err supervisor_said(Keeper *k, const ChannelMessage *m, bool *ret_fd_taken)
 {
     Peer peer;
@@ -142,6 +170,8 @@ static Err supervisor_said(Keeper *k, const ChannelMessage *m, bool *ret_fd_take
         return ERR_REFUSED;
     if (m->kind == ASK_START)
         return start(k);
+    if (of_an_edition(m->kind))
+        return edition_said(k, m);
     TRY(unpack_peer(m->body, &peer));
     if (m->kind == ASK_PEER_GONE) {
         peer_gone(k, &peer);
@@ -194,22 +224,19 @@ static void on_term(uv_signal_t *handle, int number)
 
 static Err open_from_descriptor(Keeper *k, const char *writer_hex)
 {
-    CLEANUP(buf_done) Buf yaml = { 0 }, files = { 0 };
+    CLEANUP(buf_done) Buf bytes = { 0 };
     CLEANUP(buf_done) Buf writer = { 0 };
+    Edition edition;
     Id id;
 
-    buf_init(&yaml, CONFIG_BYTES_MAX);
-    buf_init(&files, PUBLIC_FILES_MAX);
     buf_init(&writer, sizeof id.bytes);
     TRY(hex_decode(text_of(writer_hex), &writer));
     if (buf_len(&writer) != sizeof id.bytes)
         return ERR_MALFORMED;
     memcpy(id.bytes, buf_view(&writer).ptr, sizeof id.bytes);
-    TRY(file_read_whole(CHILD_CONFIG_FD, &yaml));
+    TRY(edition_read(CHILD_CONFIG_FD, &bytes, &edition));
     TRY(crypto_warm());
-    TRY(file_read_whole(CHILD_FILES_FD, &files));
-    TRY(keeper_open(k, buf_view(&yaml), &id));
-    TRY(handshakes_open(k, buf_view(&files)));
+    TRY(keeper_open(k, &edition, &id));
     return room_shut_files(k);
 }
 

@@ -9,6 +9,7 @@
 #include "keeper/administrators.h"
 #include "keeper/budget.h"
 #include "keeper/diary.h"
+#include "keeper/edition.h"
 #include "keeper/handshake.h"
 #include "keeper/signin.h"
 #include "keeper/tally.h"
@@ -37,10 +38,9 @@ typedef struct KeeperPeer {
 
 typedef struct Keeper {
     uv_loop_t *loop;
-    Arena arena;
-    Config config;
-    Buf policy_text; /* config_show() */
-    Hash policy_hash;
+    Arena arena;             /* of the start */
+    KeeperEdition *edition;  /* in force; older ones behind it */
+    KeeperEdition *prepared; /* NULL: no reload is under way */
     char journal[SEGMENT_PATH_MAX - 64];
     Store *store;
     Keys keys;
@@ -48,12 +48,11 @@ typedef struct Keeper {
     Diary diary;
     Id writer;
     Clock now;
-    uint64_t started_ns, heartbeat_mono_ns;
+    uint64_t started_ns, heartbeat_mono_ns, standing_mono_ns;
     Channel *supervisor;
     KeeperPeer *peers;
     Signins signins;
     SaltedCache salted;
-    Handshakes handshakes;
     Budgets budgets;
     Watermark disk;
     Tallies tallies;
@@ -64,8 +63,8 @@ typedef struct Keeper {
 } Keeper;
 
 /* Reads everything that a start needs and opens store, keys, ledger and diary; speaks to
- * nobody. `config_yaml` is the configuration's bytes. */
-Err keeper_open(Keeper *k, Bytes config_yaml, const Id *writer) MUST_CHECK;
+ * nobody. */
+Err keeper_open(Keeper *k, const Edition *edition, const Id *writer) MUST_CHECK;
 /* Seals and signs what is open. */
 void keeper_close(Keeper *k);
 /* Once a second: deadlines, heartbeats, segments that are old enough, the checkpoint. */
@@ -80,6 +79,8 @@ Err keeper_session(Keeper *k, const Id *session, const Id *writer, Arena *a,
 Err keeper_identity(Keeper *k, Bytes name, Arena *a, Identity *ret, StoreUser *ret_user) MUST_CHECK;
 /* Tells the worker of each of this user's live sessions to end it. */
 Err keeper_kill_sessions(Keeper *k, Bytes user, const char *why) MUST_CHECK;
+/* The same for every session whose identity or credential does not hold any more. */
+Err keeper_cut_fallen(Keeper *k) MUST_CHECK;
 Err keeper_kill_session(Keeper *k, const StoreSession *session, Bytes why) MUST_CHECK;
 
 #endif

@@ -145,11 +145,10 @@ static Err on_pseudonym_key(KeeperPeer *p, const ChannelMessage *m, Arena *a)
     StoreSession session;
 
     TRY(unpack_pseudonym_key(m->body, &ask));
-    if (ask.resource >= k->config.policy.resources.count || ask.scope.len > 1024)
+    if (ask.scope.len > 1024)
         return ERR_MALFORMED;
     if (keeper_session(k, &ask.session, &p->writer, a, &session) == OK) {
-        const Resource *resource = &k->config.policy.resources.at[ask.resource];
-        keys_pseudonym(&k->keys, resource->name, ask.scope, &answer.key_low, &answer.key_high);
+        keys_pseudonym(&k->keys, session.resource, ask.scope, &answer.key_low, &answer.key_high);
         answer.ok = 1;
     }
     ANSWER(p, m, pseudonym_key_answer, &answer, -1);

@@ -40,20 +40,22 @@ static Err add_secret(Keeper *k, Bytes reference, SandboxPath *paths, size_t *co
 Err room_shut_files(Keeper *k)
 {
     static const Bytes SQLITE = LIT_INIT("sqlite:");
-    const Bytes state = bytes_from(k->config.storage.state, SQLITE.len);
-    const size_t resources = k->config.policy.resources.count;
+    const Bytes state = bytes_from(k->edition->config.storage.state, SQLITE.len);
+    const size_t resources = k->edition->config.policy.resources.count;
     SandboxPath *paths;
     size_t count = 0;
     void *room;
 
-    TRY(arena_alloc(&k->arena, (resources + 2) * sizeof *paths, &room));
+    TRY(arena_alloc(&k->arena, (resources + 3) * sizeof *paths, &room));
     paths = room;
     TRY(folder_of(&k->arena, state, &paths[count].path));
     paths[count++].writable = true;
     paths[count++] = (SandboxPath){ .path = k->journal, .writable = true };
     for (size_t i = 0; i < resources; i++)
-        TRY(add_secret(k, k->config.policy.resources.at[i].credentials.password, paths, &count));
-    k->sandbox.optional = k->config.gateway.sandbox == SANDBOX_AUTO;
+        TRY(add_secret(k, k->edition->config.policy.resources.at[i].credentials.password, paths,
+                       &count));
+    TRY(add_secret(k, k->edition->config.gateway.tls.key, paths, &count));
+    k->sandbox.optional = k->edition->config.gateway.sandbox == SANDBOX_AUTO;
     return sandbox_enter_files(&k->sandbox, paths, count);
 }
 

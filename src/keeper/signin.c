@@ -195,13 +195,18 @@ static void try_nobody(const Keeper *k, Bytes user, Trial *t)
     t->held = scram_proof_holds(&fake, t->exchange, &t->proof) && false;
 }
 
-/* What the client took for the end of its road is our own certificate (RFC 5802 §6). "y": it knows
+/* What the client took for the end of its road is our own certificate (RFC 5802 §6): the
+ * one that it was shown. "y": it knows
  * of channel binding and was offered none, which over TLS somebody must have hidden from it. */
 static bool is_bound_rightly(const Keeper *k, const SigninProve *ask)
 {
-    const TlsCertificate *c = &k->handshakes.certificate;
+    const KeeperEdition *e = keeper_edition_of(k, ask->epoch);
+
+    if (e == NULL)
+        return false; /* its certificate is long gone */
+    const TlsCertificate *c = &e->handshakes.certificate;
     const bool bound = text_starts(ask->gs2_header, LIT("p="));
-    const bool has_binding = k->handshakes.key != NULL && c->binding_len > 0;
+    const bool has_binding = e->handshakes.key != NULL && c->binding_len > 0;
     const Bytes binding = { c->binding, bound ? c->binding_len : 0 };
 
     if (bound && (!has_binding || ask->tls == 0))

@@ -1,5 +1,6 @@
 #include "keeper/tally.h"
 
+#include "base/text.h"
 #include "keeper/keeper_state.h"
 #include "model/limits.h"
 #include "store/store_request.h"
@@ -9,15 +10,43 @@
 
 #include <stdlib.h>
 
-Err tallies_open(Keeper *k)
+static Tally *tally_of(Tallies *t, Bytes resource)
 {
-    void *mem;
+    for (size_t i = 0; i < t->count; i++)
+        if (text_eq(t->resources[i].resource, resource))
+            return &t->resources[i];
+    return NULL;
+}
 
-    TRY(arena_array(&k->arena, k->config.policy.resources.count, sizeof(Tally), &mem));
-    k->tallies.resources = mem;
-    for (size_t i = 0; i < k->config.policy.resources.count; i++)
-        k->tallies.resources[i] = (Tally){ .resource = (uint32_t)i };
+static Err add(Keeper *k, Bytes resource)
+{
+    Tallies *t = &k->tallies;
+    Tally *grown = reallocarray(t->resources, t->count + 1, sizeof *grown);
+
+    if (grown == NULL)
+        return ERR_LIMIT;
+    t->resources = grown;
+    t->resources[t->count] = (Tally){ 0 };
+    TRY(arena_copy(&k->arena, resource, &t->resources[t->count].resource));
+    t->count++;
     return OK;
+}
+
+Err tallies_name(Keeper *k, const Policy *policy)
+{
+    for (size_t i = 0; i < policy->resources.count; i++) {
+        const Bytes name = policy->resources.at[i].name;
+
+        if (tally_of(&k->tallies, name) == NULL)
+            TRY(add(k, name));
+    }
+    return OK;
+}
+
+void tallies_done(Tallies *t)
+{
+    free(t->resources);
+    *t = (Tallies){ 0 };
 }
 
 Err tally_count(Keeper *k, Bytes body)
@@ -25,9 +54,9 @@ Err tally_count(Keeper *k, Bytes body)
     Tally m;
 
     TRY(unpack_tally(body, &m));
-    if (m.resource >= k->config.policy.resources.count)
+    Tally *t = tally_of(&k->tallies, m.resource);
+    if (t == NULL)
         return ERR_MALFORMED;
-    Tally *t = &k->tallies.resources[m.resource];
     t->allowed += m.allowed;
     t->held += m.held;
     t->denied += m.denied;
@@ -47,14 +76,13 @@ Err tally_syncs(Keeper *k, Bytes body)
     return OK;
 }
 
-static Err put_resources(const Keeper *k, Buf *list)
+static Err put_resources(const Tallies *t, Buf *list)
 {
-    for (size_t i = 0; i < k->config.policy.resources.count; i++) {
+    for (size_t i = 0; i < t->count; i++) {
         CLEANUP(buf_done) Buf tally = { 0 };
 
-        buf_init(&tally, 256);
-        TRY(pack_tally(&tally, &k->tallies.resources[i]));
-        TRY(pack_item(list, k->config.policy.resources.at[i].name));
+        buf_init(&tally, 1024);
+        TRY(pack_tally(&tally, &t->resources[i]));
         TRY(pack_item(list, buf_view(&tally)));
     }
     return OK;
@@ -67,8 +95,9 @@ Err tally_metrics(Keeper *k, Bytes processes, Buf *out)
     CLEANUP(buf_done) Buf resources = { 0 };
     Metrics m = { .signed_records = k->ledger.signed_size,
                   .started_ns = k->started_ns,
-                  .not_after_s =
-                      k->handshakes.key != NULL ? k->handshakes.certificate.not_after_s : 0,
+                  .not_after_s = k->edition->handshakes.key != NULL
+                                     ? k->edition->handshakes.certificate.not_after_s
+                                     : 0,
                   .recording = !k->diary.failed,
                   .disk_percent = k->disk.percent,
                   .processes = processes };
@@ -79,7 +108,7 @@ Err tally_metrics(Keeper *k, Bytes processes, Buf *out)
     TRY(store_segment_count(k->store, &m.segments));
     TRY(store_request_count(k->store, &open, &m.requests_open));
     TRY(histogram_pack(&k->tallies.syncs, &syncs));
-    TRY(put_resources(k, &resources));
+    TRY(put_resources(&k->tallies, &resources));
     m.syncs = buf_view(&syncs);
     m.resources = (PackList){ buf_view(&resources) };
     return pack_metrics(out, &m);

@@ -6,17 +6,21 @@
 
 #include "model/ask.h"
 #include "model/tally.h"
+#include "policy/policy.h"
 
 struct Keeper;
 struct KeeperPeer;
 
 typedef struct Tallies {
-    Tally *resources; /* one for each of the policy, in its order; since this keeper's start */
+    Tally *resources; /* of every edition since this keeper's start: counters do not go back */
+    size_t count;
     Histogram syncs;
 } Tallies;
 
-Err tallies_open(struct Keeper *k) MUST_CHECK;
-/* TALLY and SYNCS. ERR_MALFORMED: a resource that does not exist, or no histogram. */
+/* The policy's resources are counted from now on. */
+Err tallies_name(struct Keeper *k, const Policy *policy) MUST_CHECK;
+void tallies_done(Tallies *t);
+/* TALLY and SYNCS. ERR_MALFORMED: a resource that never was, or no histogram. */
 Err tally_count(struct Keeper *k, Bytes body) MUST_CHECK;
 Err tally_syncs(struct Keeper *k, Bytes body) MUST_CHECK;
 /* Appends a packed Metrics; `processes` is the supervisor's JSON. */

@@ -166,25 +166,27 @@ static bool is_binding(const UpstreamProve *ask)
            (text_eq(ask->gs2_header, LIT("n,,")) || text_eq(ask->gs2_header, LIT("y,,")));
 }
 
-/* A worker proves for its own schema connection, or for a session that signed in through it to
- * that very resource. */
-static Err check_session(KeeperPeer *peer, const UpstreamProve *ask)
+Err upstream_resource(const KeeperPeer *peer, const UpstreamOf *of, const Resource **ret)
 {
     CLEANUP(arena_done) Arena arena = { 0 };
     Keeper *k = peer->keeper;
     StoreSession session;
 
-    if (ask->resource >= k->config.policy.resources.count || !is_binding(ask))
+    const KeeperEdition *e = keeper_edition_of(k, of->epoch);
+    if (e == NULL)
+        return ERR_MORE; /* several reloads ago */
+    if (of->resource >= e->config.policy.resources.count)
         return ERR_MALFORMED;
-    if (id_is_zero(&ask->session))
+    *ret = &e->config.policy.resources.at[of->resource];
+    if (id_is_zero(&of->session))
         return OK;
     arena_init(&arena, 16 << 10);
-    return keeper_session(k, &ask->session, &peer->writer, &arena, &session);
+    TRY(keeper_session(k, &of->session, &peer->writer, &arena, &session));
+    return text_eq(session.resource, (*ret)->name) ? OK : ERR_MORE;
 }
 
-static Err prepare(Proving *p)
+static Err prepare(Proving *p, const Resource *resource)
 {
-    const Resource *resource = &p->keeper->config.policy.resources.at[p->ask.resource];
     Bytes nonce;
 
     TRY(scram_client_first_bare_parse(p->ask.client_first_bare, &nonce));
@@ -221,10 +223,12 @@ static void run(Proving *p)
 
 Err upstream_prove(KeeperPeer *peer, uint64_t question, Bytes body)
 {
+    const Resource *resource;
     UpstreamProve ask;
 
     TRY(unpack_upstream_prove(body, &ask));
-    const Err may = check_session(peer, &ask);
+    const UpstreamOf of = { ask.session, ask.epoch, ask.resource };
+    const Err may = is_binding(&ask) ? upstream_resource(peer, &of, &resource) : ERR_MALFORMED;
     if (may == ERR_MALFORMED)
         return may;
     if (may != OK) {
@@ -240,7 +244,7 @@ Err upstream_prove(KeeperPeer *peer, uint64_t question, Bytes body)
     arena_init(&p->arena, WORK_ARENA);
     p->err = copy_ask(p, &ask);
     if (p->err == OK)
-        p->err = prepare(p);
+        p->err = prepare(p, resource);
     run(p);
     return OK;
 }

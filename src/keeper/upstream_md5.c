@@ -7,21 +7,14 @@
 #include "keeper/keeper_state.h"
 #include "sys/log.h"
 
-/* As for SCRAM: a worker's own schema connection, or a session that signed in through it. */
-static Err may_ask(KeeperPeer *peer, const UpstreamMd5 *ask)
+/* A worker that follows the configuration does not ask where it is not allowed. */
+static Err may_ask(const KeeperPeer *peer, const UpstreamMd5 *ask, const Resource **ret)
 {
-    CLEANUP(arena_done) Arena arena = { 0 };
-    Keeper *k = peer->keeper;
-    StoreSession session;
+    const UpstreamOf of = { ask->session, ask->epoch, ask->resource };
 
-    if (ask->resource >= k->config.policy.resources.count || ask->salt.len != MD5_SALT_BYTES)
-        return ERR_MALFORMED;
-    if (k->config.policy.resources.at[ask->resource].credentials.md5 != MD5_ALLOW)
-        return ERR_MALFORMED; /* a worker that follows the configuration does not ask */
-    if (id_is_zero(&ask->session))
-        return OK;
-    arena_init(&arena, 16 << 10);
-    return keeper_session(k, &ask->session, &peer->writer, &arena, &session);
+    TRY(upstream_resource(peer, &of, ret));
+    return ask->salt.len == MD5_SALT_BYTES && (*ret)->credentials.md5 == MD5_ALLOW ? OK
+                                                                                   : ERR_MALFORMED;
 }
 
 static Err make(const Credentials *c, Bytes salt, uint8_t ret[MD5_ANSWER_BYTES])
@@ -38,19 +31,17 @@ Err upstream_md5(KeeperPeer *peer, const ChannelMessage *m)
     CLEANUP(buf_done) Buf body = { 0 };
     UpstreamMd5Answer answer = { 0 };
     uint8_t text[MD5_ANSWER_BYTES];
+    const Resource *r;
     UpstreamMd5 ask;
 
     TRY(unpack_upstream_md5(m->body, &ask));
-    Err err = may_ask(peer, &ask);
-    if (err == ERR_MALFORMED)
-        return err;
-    const Resource *r = &peer->keeper->config.policy.resources.at[ask.resource];
-    if (err == OK)
-        err = make(&r->credentials, ask.salt, text);
-    if (err == OK)
+    const Err may = may_ask(peer, &ask, &r);
+    if (may == ERR_MALFORMED)
+        return may;
+    if (may == OK && make(&r->credentials, ask.salt, text) == OK)
         answer.text = VIEW(text);
     else
-        log_line(LOG_ERROR, "upstream", "no MD5 answer for resource %.*s", SHOW(r->name));
+        log_line(LOG_ERROR, "upstream", "no MD5 answer for resource %u", ask.resource);
     buf_init(&body, 256);
     TRY(pack_upstream_md5_answer(&body, &answer));
     return channel_reply(peer->channel, m, buf_view(&body), -1);

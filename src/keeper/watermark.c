@@ -77,7 +77,7 @@ static void look(Keeper *k)
 
     if (volume_use(k->journal, &percent) == OK) {
         w->percent = percent;
-        w->level = watermark_level(&k->config.recording.watermarks, w->level, percent);
+        w->level = watermark_level(&k->edition->config.recording.watermarks, w->level, percent);
         return;
     }
     if (w->level != DISK_READS || w->percent != 0)
@@ -132,8 +132,8 @@ bool watermark_refuses(Keeper *k, Bytes user, Arena *a, Bytes *ret_why)
                     "the journal's volume is %u %% full and %.*s is among those who recorded the "
                     "most today (%llu MiB), who get no new session until it is at %llu %%",
                     k->disk.percent, SHOW(user), (unsigned long long)(bytes >> 20),
-                    (unsigned long long)k->config.recording.watermarks.sessions - WATERMARK_BACK) !=
-            OK ||
+                    (unsigned long long)k->edition->config.recording.watermarks.sessions -
+                        WATERMARK_BACK) != OK ||
         arena_copy(a, buf_view(&why), ret_why) != OK)
         *ret_why = LIT("the journal's volume is nearly full");
     return true;

@@ -1,22 +1,18 @@
 #include "model/ask.h"
 
-static const struct {
-    uint16_t kind;
-    unsigned from, to;
-    bool question;
-} TABLE[] = {
-#define ASK_ROW(name, number, from, to, question) { number, PARTY_##from, PARTY_##to, question },
-    ASKS(ASK_ROW)
-#undef ASK_ROW
-};
-
+/* A switch, so that the compiler refuses two kinds with one number. */
 bool ask_allowed(uint16_t kind, Party from, Party to, bool is_question)
 {
-    for (size_t i = 0; i < COUNT_OF(TABLE); i++)
-        if (TABLE[i].kind == kind)
-            return (TABLE[i].from & from) != 0 && (TABLE[i].to & to) != 0 &&
-                   TABLE[i].question == is_question;
-    return false;
+    switch (kind) {
+#define ASK_CASE(name, number, senders, takers, question)                                          \
+    case number:                                                                                   \
+        return ((PARTY_##senders) & (unsigned)from) != 0 &&                                        \
+               ((PARTY_##takers) & (unsigned)to) != 0 && is_question == (question);
+        ASKS(ASK_CASE)
+#undef ASK_CASE
+    default:
+        return false;
+    }
 }
 
 #define PACK_FIELD(type, name)   TRY(pack_##type(out, &m->name));

@@ -31,11 +31,24 @@ typedef enum Party {
     X(CANCEL, 6, WORKER | PARTY_SUPERVISOR, SUPERVISOR | PARTY_WORKER, false)                      \
     /* keeper → supervisor: how are the processes doing? Answer: JSON. */                        \
     X(PROCESSES, 7, KEEPER, SUPERVISOR, true)                                                      \
-    /* supervisor → worker: finish what runs, take nothing new. */                               \
+    /* supervisor → worker: finish what runs, take nothing new; or take again. */                \
     X(DRAIN, 8, SUPERVISOR, WORKER, false)                                                         \
     /* supervisor → keeper: all living children were told of; recover what the dead left, serve. \
      */                                                                                            \
     X(START, 9, SUPERVISOR, KEEPER, false)                                                         \
+    /* supervisor → keeper, worker: load this edition (descriptor attached), and wait. */        \
+    X(PREPARE, 10, SUPERVISOR, KEEPER | PARTY_WORKER, false)                                       \
+    X(PREPARED, 11, KEEPER | PARTY_WORKER, SUPERVISOR, false)                                      \
+    /* supervisor → keeper: all said yes; put it on disk. */                                     \
+    X(RECORD_CHANGE, 12, SUPERVISOR, KEEPER, true)                                                 \
+    /* supervisor → keeper, worker: from now on. */                                              \
+    X(COMMIT, 13, SUPERVISOR, KEEPER | PARTY_WORKER, true)                                         \
+    /* supervisor → keeper, worker: it came to nothing. */                                       \
+    X(ABANDON, 14, SUPERVISOR, KEEPER | PARTY_WORKER, false)                                       \
+    /* keeper → supervisor: an administrator asks for a reload. */                               \
+    X(RELOAD, 15, KEEPER, SUPERVISOR, true)                                                        \
+    /* keeper → supervisor: drain, or what about it? */                                          \
+    X(DRAIN_ALL, 16, KEEPER, SUPERVISOR, true)                                                     \
     X(SEGMENT, 20, WORKER, KEEPER, true)                                                           \
     X(SEAL, 21, WORKER, KEEPER, false)                                                             \
     X(SIGNIN_BEGIN, 22, WORKER, KEEPER, true)                                                      \
@@ -59,19 +72,19 @@ typedef enum Party {
     X(DISK, 35, KEEPER, WORKER, false)                                                             \
     /* worker → keeper: a signature for a TLS handshake, please. */                              \
     X(TLS_SIGN, 36, WORKER, KEEPER, true)                                                          \
-    /* worker → keeper: what it counted since it last said; syncs of its segments. */            \
-    X(TALLY, 37, WORKER, KEEPER, false)                                                            \
-    X(SYNCS, 38, WORKER, KEEPER, false)                                                            \
-    /* console → keeper: one call on the admin socket; the client's descriptor is attached. */   \
     /* worker → keeper: which of the target's servers a session is on. */                        \
     X(SESSION_SERVER, 37, WORKER, KEEPER, false)                                                   \
     /* worker → keeper: the answer to a target that asks for MD5. */                             \
     X(UPSTREAM_MD5, 38, WORKER, KEEPER, true)                                                      \
+    /* console → keeper: one call on the admin socket; the client's descriptor is attached. */   \
     X(ADMIN, 40, CONSOLE, KEEPER, false)                                                           \
     X(ADMIN_PART, 41, KEEPER, CONSOLE, false)                                                      \
     X(ADMIN_DONE, 42, KEEPER, CONSOLE, false)                                                      \
     /* console → keeper: the numbers of /metrics. */                                             \
-    X(METRICS, 43, CONSOLE, KEEPER, true)
+    X(METRICS, 43, CONSOLE, KEEPER, true)                                                          \
+    /* worker → keeper: what it counted since it last said; syncs of its segments. */            \
+    X(TALLY, 44, WORKER, KEEPER, false)                                                            \
+    X(SYNCS, 45, WORKER, KEEPER, false)
 
 typedef enum AskKind {
 #define ASK_ENUM(name, number, from, to, question) ASK_##name = number,
@@ -91,9 +104,31 @@ bool ask_allowed(uint16_t kind, Party from, Party to, bool is_question);
 #define READY_FIELDS(F)                                                                            \
     F(U8, landlock_abi) /* 0: Landlock is not active */                                            \
     F(U8, seccomp)      /* 1: active */
-/* An endpoint is an address as text, "10.0.0.7:5432". Both of these only narrow what the resource's
- * own addresses resolve to. */
+#define DRAIN_FIELDS(F) F(U8, on)
+/* Of DRAIN_ALL; the answer is a Drain. */
+typedef enum DrainWish { DRAIN_ASK = 0, DRAIN_BEGIN, DRAIN_END } DrainWish;
+#define DRAIN_ALL_FIELDS(F) F(U8, wish) /* DrainWish */
+#define EDITION_FIELDS(F)   F(U64, epoch)
+#define PREPARED_FIELDS(F)                                                                         \
+    F(U64, epoch)                                                                                  \
+    F(U8, ok)                                                                                      \
+    F(KEY, policy_hash) /* as this process understood it */                                        \
+    F(BYTES, why)       /* it said no: for people */
+#define RECORD_CHANGE_FIELDS(F)                                                                    \
+    F(U64, epoch)                                                                                  \
+    F(BYTES, asked_by)
+#define RECORD_CHANGE_ANSWER_FIELDS(F) F(U8, ok)
+#define RELOAD_FIELDS(F)               F(BYTES, asked_by)
+#define RELOAD_ANSWER_FIELDS(F)                                                                    \
+    F(U8, ok)                                                                                      \
+    F(U32, exit_status) /* of the command line */                                                  \
+    F(U64, epoch)       /* in force now */                                                         \
+    F(BYTES, words)     /* why not; or warnings */
+/* A resource by its index in the policy of that epoch: asker and answerer may be on two sides of
+ * a commit. An endpoint is an address as text, "10.0.0.7:5432"; `only` and `tried` but narrow what
+ * the resource's own addresses resolve to. */
 #define DIAL_FIELDS(F)                                                                             \
+    F(U64, epoch)                                                                                  \
     F(U32, resource) /* index in the policy */                                                     \
     F(BYTES, only)   /* this endpoint; empty: the first that answers */                            \
     F(LIST, tried)   /* but none of these endpoints */
@@ -134,6 +169,7 @@ bool ask_allowed(uint16_t kind, Party from, Party to, bool is_question);
     F(KEY, proof)                                                                                  \
     F(BYTES, gs2_header)  /* what the client said of channel binding */                            \
     F(U8, tls)            /* 1: it came over TLS */                                                \
+    F(U64, epoch)         /* of the certificate it was shown */                                    \
     F(BYTES, application) /* application_name */                                                   \
     F(BYTES, purpose)
 #define SIGNIN_PROVE_ANSWER_FIELDS(F)                                                              \
@@ -188,6 +224,7 @@ typedef enum DiskLevel {
 /* `session` zero: the worker's own schema connection. */
 #define UPSTREAM_PROVE_FIELDS(F)                                                                   \
     F(ID, session)                                                                                 \
+    F(U64, epoch)                                                                                  \
     F(U32, resource)                                                                               \
     F(BYTES, client_first_bare)                                                                    \
     F(BYTES, server_first)                                                                         \
@@ -199,16 +236,17 @@ typedef enum DiskLevel {
     F(KEY, server_signature) /* what the server must show */
 #define UPSTREAM_MD5_FIELDS(F)                                                                     \
     F(ID, session)                                                                                 \
+    F(U64, epoch)                                                                                  \
     F(U32, resource)                                                                               \
     F(BYTES, salt)
 #define UPSTREAM_MD5_ANSWER_FIELDS(F) F(BYTES, text) /* "md5…"; empty: no */
 #define TLS_SIGN_FIELDS(F)                                                                         \
+    F(U64, epoch) /* of the certificate that the client is shown */                                \
     F(U8, scheme) /* TlsScheme */                                                                  \
     F(BYTES, data)
 #define TLS_SIGN_ANSWER_FIELDS(F) F(BYTES, signature) /* empty: no */
 #define PSEUDONYM_KEY_FIELDS(F)                                                                    \
-    F(ID, session)                                                                                 \
-    F(U32, resource)                                                                               \
+    F(ID, session) /* on whose resource */                                                         \
     F(BYTES, scope)
 #define PSEUDONYM_KEY_ANSWER_FIELDS(F)                                                             \
     F(U8, ok)                                                                                      \
@@ -217,8 +255,7 @@ typedef enum DiskLevel {
 /* What exactly would run, and who may say yes. `unit` binds text, values, result formats,
  * database, search_path, role, policy hash, caller and resource. */
 #define HOLD_FIELDS(F)                                                                             \
-    F(ID, session)                                                                                 \
-    F(U32, resource)                                                                               \
+    F(ID, session) /* on whose resource */                                                         \
     F(BYTES, rule)                                                                                 \
     F(BYTES, role)                                                                                 \
     F(BYTES, fact) /* "UPDATE on patient, column phone" */                                         \
@@ -255,7 +292,7 @@ typedef enum HoldState {
     F(U32, code) /* MessageCode */                                                                 \
     F(BYTES, why)
 #define EXPLAIN_FIELDS(F)                                                                          \
-    F(U32, resource)                                                                               \
+    F(BYTES, resource)                                                                             \
     F(U8, identity_kind)                                                                           \
     F(BYTES, name)                                                                                 \
     F(BYTES, owner)                                                                                \
@@ -282,7 +319,7 @@ typedef enum HoldState {
     F(BYTES, json)      /* the result's last part, or the error */
 
 #define TALLY_FIELDS(F)                                                                            \
-    F(U32, resource) /* index in the policy */                                                     \
+    F(BYTES, resource) /* its name: counts outlive an edition */                                   \
     F(U64, allowed)                                                                                \
     F(U64, held)                                                                                   \
     F(U64, denied)                                                                                 \
@@ -299,7 +336,7 @@ typedef enum HoldState {
     F(U8, recording)                                                                               \
     F(U32, disk_percent)                                                                           \
     F(BYTES, syncs)     /* a Histogram */                                                          \
-    F(LIST, resources)  /* name, Tally, name, Tally … */                                         \
+    F(LIST, resources)  /* Tally, Tally … */                                                     \
     F(BYTES, processes) /* JSON, as the supervisor tells */
 
 #define ASK_TYPE_U8    uint8_t
@@ -313,6 +350,14 @@ typedef enum HoldState {
 #define ASK_MESSAGES(X)                                                                            \
     X(Peer, peer, PEER_FIELDS)                                                                     \
     X(Ready, ready, READY_FIELDS)                                                                  \
+    X(Drain, drain, DRAIN_FIELDS)                                                                  \
+    X(DrainAll, drain_all, DRAIN_ALL_FIELDS)                                                       \
+    X(EditionAsk, edition_ask, EDITION_FIELDS)                                                     \
+    X(Prepared, prepared, PREPARED_FIELDS)                                                         \
+    X(RecordChange, record_change, RECORD_CHANGE_FIELDS)                                           \
+    X(RecordChangeAnswer, record_change_answer, RECORD_CHANGE_ANSWER_FIELDS)                       \
+    X(ReloadAsk, reload_ask, RELOAD_FIELDS)                                                        \
+    X(ReloadAnswer, reload_answer, RELOAD_ANSWER_FIELDS)                                           \
     X(DialAsk, dial, DIAL_FIELDS)                                                                  \
     X(DialAnswer, dial_answer, DIAL_ANSWER_FIELDS)                                                 \
     X(Cancel, cancel, CANCEL_FIELDS)                                                               \

@@ -40,6 +40,8 @@
     X(5201, "53100", FATAL, "recording not possible, nothing was run", "tell the administrator")   \
     X(5202, "XX000", ERROR, "masking failed, result withheld", "tell the administrator")           \
     X(5301, "53300", FATAL, "at capacity", "try again later")                                      \
+    X(5302, "57P03", FATAL, "the gateway takes no new sessions",                                   \
+      "connect to another one, or again later")                                                    \
     X(5401, "08P01", FATAL, "protocol violation", "")                                              \
     X(5501, "0A000", ERROR, "unsupported through the gateway", "")                                 \
     X(5502, "34000", ERROR, "no such cursor or portal", "")                                        \

@@ -20,6 +20,13 @@ static const char END[] =
     "UPDATE session SET ended = ?, reason = ?, statements = ? WHERE id = ? AND ended = 0";
 static const char SERVER[] = "UPDATE session SET server = ? WHERE id = ?";
 static const char LIVE_COUNT[] = "SELECT count(*) FROM session WHERE ended = 0";
+/* In the order of Fallen; the first that holds speaks. */
+static const char FALLEN[] =
+    "SELECT * FROM (SELECT s.id, s.writer, CASE WHEN u.name IS NULL THEN 1 WHEN u.disabled THEN 2"
+    " WHEN u.expires != 0 AND u.expires <= ?1 THEN 3 WHEN v.id IS NULL THEN 4"
+    " WHEN v.revoked != 0 THEN 5 WHEN v.expires != 0 AND v.expires <= ?1 THEN 6 ELSE 0 END AS why"
+    " FROM session s LEFT JOIN user u ON u.name = s.user LEFT JOIN verifier v"
+    " ON v.id = s.credential WHERE s.ended = 0) WHERE why != 0";
 static const char KEY_ADD[] =
     "INSERT INTO record_key (id, wrapped, session, content, created) VALUES (?, ?, ?, ?, ?)";
 static const char KEY_GET[] = "SELECT wrapped FROM record_key WHERE id = ?";
@@ -150,6 +157,22 @@ Err store_session_live_count(Store *s, uint64_t *ret)
 
     *ret = query_next(&q) ? query_take_u64(&q) : 0;
     return query_end(&q);
+}
+
+Err store_session_fallen(Store *s, uint64_t now_ns, StoreFallenFn *fn, void *ctx)
+{
+    Query q = query_begin(s, FALLEN);
+    Err err = OK;
+
+    query_u64(&q, now_ns);
+    while (err == OK && query_next(&q)) {
+        StoreSession session = { .id = query_take_id(&q) };
+
+        session.writer = query_take_id(&q);
+        err = fn(ctx, &session, (Fallen)query_take_u64(&q));
+    }
+    const Err ended = query_end(&q);
+    return err != OK ? err : ended;
 }
 
 Err store_key_add(Store *s, const StoreKey *key)

@@ -53,6 +53,20 @@ Err store_session_end(Store *s, const StoreSession *ended) MUST_CHECK;
 Err store_session_server(Store *s, const Id *id, Bytes endpoint) MUST_CHECK;
 Err store_session_live_count(Store *s, uint64_t *ret) MUST_CHECK;
 
+/* Why a live session may not go on: whoever it belongs to, or what it was opened with. */
+typedef enum Fallen {
+    FALLEN_USER_GONE = 1,
+    FALLEN_USER_DISABLED,
+    FALLEN_USER_EXPIRED,
+    FALLEN_CREDENTIAL_GONE, /* a password that was replaced */
+    FALLEN_CREDENTIAL_REVOKED,
+    FALLEN_CREDENTIAL_EXPIRED,
+} Fallen;
+
+/* Only id and writer of the session are set. */
+typedef Err StoreFallenFn(void *ctx, const StoreSession *session, Fallen why);
+Err store_session_fallen(Store *s, uint64_t now_ns, StoreFallenFn *fn, void *ctx) MUST_CHECK;
+
 Err store_key_add(Store *s, const StoreKey *key) MUST_CHECK;
 /* ERR_MORE: no such key, or shredded. Appends the wrapped key. */
 Err store_key_get(Store *s, const Id *id, Buf *out) MUST_CHECK;

@@ -26,6 +26,11 @@ static const Party PARTIES[] = { PARTY_KEEPER, PARTY_WORKER, PARTY_CONSOLE };
 
 typedef void EachFn(Supervisor *s, Child *c);
 
+const char *child_name(const Child *c)
+{
+    return NAMES[c->kind];
+}
+
 /* Everybody but the keeper. */
 static void each_client(Supervisor *s, EachFn *fn)
 {
@@ -82,6 +87,8 @@ static void put_process(Json *j, const Child *c, const uv_loop_t *loop)
     json_write_u64(j, "slot", c->slot);
     json_write_u64(j, "pid", (uint64_t)c->pid);
     json_write_bool(j, "ready", c->ready);
+    if (c->kind == CHILD_WORKER)
+        json_write_bool(j, "draining", c->supervisor->draining);
     json_write_string(j, "sandbox", text_of(sandbox_words(c)));
     json_write_u64(j, "landlock_abi", c->sandbox.landlock_abi);
     json_write_bool(j, "seccomp", c->sandbox.seccomp != 0);
@@ -135,7 +142,7 @@ static void on_child_ready(Supervisor *s, Child *c, const Ready *said)
         s->announced = true;
         notify_tell(&s->notify, "READY=1");
         log_line(LOG_INFO, "ready", "listening for PostgreSQL on port %u",
-                 s->config.gateway.listen.postgres.port);
+                 s->edition->config.gateway.listen.postgres.port);
     }
 }
 
@@ -162,6 +169,12 @@ static void on_message(void *ctx, Channel *channel, const ChannelMessage *m)
         pass_cancel(s, m);
     else if (m->kind == ASK_PROCESSES)
         answer_processes(s, m);
+    else if (m->kind == ASK_PREPARED)
+        reload_prepared(c, m->body);
+    else if (m->kind == ASK_DRAIN_ALL)
+        drain_on_call(s, m);
+    else if (m->kind == ASK_RELOAD)
+        reload_on_call(s, m);
 }
 
 static void on_channel_ended(void *ctx, Channel *channel)
@@ -198,7 +211,7 @@ static Err spawn(Supervisor *s, Child *c, int keeper_fd)
     const ChildSpec spec = {
         .role = NAMES[c->kind],
         .arguments = { slot, writer },
-        .fds = { pair[1], s->config_fd, keeper_fd, c->listen_fd, s->files_fd,
+        .fds = { pair[1], s->edition->fd, keeper_fd, c->listen_fd,
                  c->kind == CHILD_CONSOLE ? s->metrics_fd : -1 },
         .stderr_fd = log_fd,
         .uid = s->uids[c->kind],
@@ -226,9 +239,11 @@ static void start_client(Supervisor *s, Child *c)
         return;
     if (channel_pair(pair) != OK)
         return;
-    if (spawn(s, c, pair[1]) == OK)
+    if (spawn(s, c, pair[1]) == OK) {
         tell_peer(s, c, ASK_PEER, false, pair[0]);
-    else
+        if (s->draining && c->kind == CHILD_WORKER)
+            drain_tell(c); /* it reads this before it has taken anybody */
+    } else
         log_line(LOG_ERROR, "spawn", "cannot start %s %u", NAMES[c->kind], c->slot);
     close(pair[0]);
     close(pair[1]);
@@ -253,6 +268,10 @@ static void on_again(uv_timer_t *timer)
 {
     Child *c = timer->data;
 
+    if (reload_holds_starts(c->supervisor)) {
+        (void)uv_timer_start(&c->again, on_again, AGAIN_MS, 0);
+        return;
+    }
     if (c->pid == 0 && !c->supervisor->stopping)
         start_one(c);
 }
@@ -324,9 +343,11 @@ static void on_ended(Supervisor *s, Child *c, int status)
     if (c->kind != CHILD_KEEPER)
         tell_peer(s, c, ASK_PEER_GONE, true, -1);
     c->pid = 0;
-    if (c->channel != NULL)
-        channel_free(c->channel);
-    c->channel = NULL;
+    Channel *channel = c->channel;
+    c->channel = NULL; /* open questions learn of it: nothing is sent there any more */
+    if (channel != NULL)
+        channel_free(channel);
+    reload_child_ended(s, c);
     if (!s->stopping) {
         restart_later(s, c);
         return;
@@ -356,6 +377,8 @@ void children_reap(Supervisor *s)
 
         if (c != NULL)
             on_ended(s, c, status);
+        else if (pid == s->trial_pid)
+            upgrade_tried(s, status);
     }
 }
 

@@ -6,6 +6,7 @@
 #include "config/config.h"
 #include "model/ask.h"
 #include "supervisor/log_pipe.h"
+#include "supervisor/reload.h"
 #include "sys/channel.h"
 #include "sys/child.h"
 #include "sys/notify.h"
@@ -26,7 +27,8 @@ typedef struct Child {
     int listen_fd; /* workers, console: kept over restarts, so that nobody is refused */
     Id writer;     /* workers: a new one at each start */
     bool ready;
-    Ready sandbox; /* what it said of it when it was ready */
+    bool prepared, committed; /* in the reload that is under way */
+    Ready sandbox;            /* what it said of it when it was ready */
     uint64_t started_ms;
     unsigned restarts, quick_ends; /* ended within a second of starting, in a row */
     uv_timer_t again;
@@ -44,25 +46,41 @@ typedef struct Dial {
 
 typedef struct Supervisor {
     Arena arena;
-    Config config;
-    int config_fd, files_fd, binary_fd;
+    const char *config_path;
+    Loaded *edition; /* in force: who starts is given it */
+    Reload reload;
+    int binary_fd;
     int metrics_fd;          /* -1: none */
     uid_t uids[CHILD_KINDS]; /* 0: as we are */
     uv_loop_t loop;
-    uv_signal_t on_child, on_term, on_int;
+    uv_signal_t on_child, on_term, on_int, on_hup, on_usr2;
     Child keeper, console, workers[WORKERS_MAX];
     size_t worker_count;
     Dial *dials;
     bool stopping, failed, announced;
+    bool draining;
+    bool handing_over; /* once all have ended: to binary_path */
+    pid_t trial_pid;   /* of the new binary, being tried; 0: none */
+    char binary_path[4096];
     uv_timer_t stop_timer;
     Notify notify; /* the service manager */
     uv_timer_t watchdog;
 } Supervisor;
 
+const char *child_name(const Child *c);
 bool children_start(Supervisor *s);
 void children_reap(Supervisor *s);
 /* Graceful: workers end their sessions, the keeper seals, then we end. */
 void children_stop(Supervisor *s);
+
+/* drain.c */
+void drain_tell(Child *worker);
+void drain_on_call(Supervisor *s, const ChannelMessage *m);
+
+/* upgrade.c */
+void upgrade_begin(Supervisor *s);
+void upgrade_tried(Supervisor *s, int status);
+void upgrade_exec(const Supervisor *s); /* comes back only when it cannot */
 
 /* dial.c */
 void dial_start(Child *asker, const ChannelMessage *m);

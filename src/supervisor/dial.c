@@ -186,6 +186,15 @@ static Err spawn_dialer(Supervisor *s, Dial *d, const Resource *resource, const 
     return OK;
 }
 
+static const Resource *resource_of(const Supervisor *s, const DialAsk *ask)
+{
+    const Loaded *l = loaded_of(s->edition, ask->epoch);
+
+    return l != NULL && ask->resource < l->config.policy.resources.count
+               ? &l->config.policy.resources.at[ask->resource]
+               : NULL;
+}
+
 void dial_start(Child *asker, const ChannelMessage *m)
 {
     Supervisor *s = asker->supervisor;
@@ -195,8 +204,8 @@ void dial_start(Child *asker, const ChannelMessage *m)
     if (d == NULL)
         return;
     *d = (Dial){ .asker = asker, .asker_pid = asker->pid, .id = m->id };
-    if (unpack_dial(m->body, &ask) != OK || ask.resource >= s->config.policy.resources.count ||
-        spawn_dialer(s, d, &s->config.policy.resources.at[ask.resource], &ask) != OK) {
+    const Resource *resource = unpack_dial(m->body, &ask) == OK ? resource_of(s, &ask) : NULL;
+    if (resource == NULL || spawn_dialer(s, d, resource, &ask) != OK) {
         answer_no(d, "the gateway cannot dial");
         free(d);
         return;

@@ -1,8 +1,8 @@
 #include "supervisor/supervisor.h"
 
 #include "base/text.h"
-#include "config/public_files.h"
 #include "supervisor/children.h"
+#include "supervisor/listeners.h"
 #include "sys/entropy.h"
 #include "sys/file.h"
 #include "sys/log.h"
@@ -16,51 +16,21 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { EXIT_USAGE = 2, EXIT_FAILED = 1 };
+enum { EXIT_USAGE = 2, EXIT_FAILED = 1, PATHS_ARENA = 1 << 20 };
 
 /* --- configuration ---------------------------------------------------------------------- */
 
 static bool load(Supervisor *s, const char *path)
 {
-    CLEANUP(buf_done) Buf yaml = { 0 }, words = { 0 };
-    Problems problems = { 0 };
+    CLEANUP(buf_done) Buf words = { 0 };
 
-    buf_init(&yaml, CONFIG_BYTES_MAX);
     buf_init(&words, 1 << 20);
-    if (file_read_all(path, &yaml) != OK) {
-        (void)fprintf(stderr, "chaperone: cannot read %s: %s\n", path, strerror(errno));
-        return false;
-    }
-    arena_init(&s->arena, CONFIG_ARENA_BYTES);
-    const Err err = config_load(buf_view(&yaml), &s->arena, &s->config, &problems);
-    if (problems_print(&problems, buf_view(&yaml), path, &words) == OK)
-        (void)fprintf(stderr, "%.*s", SHOW(buf_view(&words)));
-    if (err != OK)
-        return false;
-    if (memfd_sealed("chaperone.yaml", buf_view(&yaml), &s->config_fd) != OK) {
-        (void)fprintf(stderr, "chaperone: memfd: %s\n", strerror(errno));
-        return false;
-    }
-    return true;
-}
-
-static bool read_public_files(Supervisor *s)
-{
-    CLEANUP(buf_done) Buf packed = { 0 };
-    const char *path;
-
-    buf_init(&packed, PUBLIC_FILES_MAX);
-    const Err err = public_files_read(&s->config, &s->arena, &packed, &path);
-    if (err != OK) {
-        (void)fprintf(stderr, "chaperone: cannot read %s: %s\n", path,
-                      err == ERR_IO ? strerror(errno) : "it is too large");
-        return false;
-    }
-    if (memfd_sealed("certificates", buf_view(&packed), &s->files_fd) != OK) {
-        (void)fprintf(stderr, "chaperone: memfd: %s\n", strerror(errno));
-        return false;
-    }
-    return true;
+    s->config_path = path;
+    const Err err = loaded_read(path, 1, &s->edition, &words);
+    const Bytes said = buf_view(&words);
+    const bool ended = said.len == 0 || said.ptr[said.len - 1] == '\n';
+    (void)fprintf(stderr, "%.*s%s", SHOW(said), ended ? "" : "\n");
+    return err == OK;
 }
 
 /* --- state folders ---------------------------------------------------------------------- */
@@ -98,7 +68,7 @@ static bool make_folder_of(Supervisor *s, Bytes file)
 static bool prepare_folders(Supervisor *s)
 {
     static const Bytes SQLITE = LIT_INIT("sqlite:");
-    const Storage *storage = &s->config.storage;
+    const Storage *storage = &s->edition->config.storage;
     const char *journal;
     const Bytes state = text_starts(storage->state, SQLITE) ? bytes_from(storage->state, SQLITE.len)
                                                             : storage->state;
@@ -109,40 +79,6 @@ static bool prepare_folders(Supervisor *s)
         return false;
     }
     return true;
-}
-
-/* --- listeners -------------------------------------------------------------------------- */
-
-static bool listen_metrics(Supervisor *s)
-{
-    const Address *address = &s->config.gateway.listen.metrics;
-
-    if (address->port == 0 || net_listen(address->host, address->port, &s->metrics_fd) == OK)
-        return true;
-    (void)fprintf(stderr, "chaperone: cannot listen on %.*s:%u: %s\n", SHOW(address->host),
-                  address->port, strerror(errno));
-    return false;
-}
-
-static bool listen_all(Supervisor *s)
-{
-    const Address *address = &s->config.gateway.listen.postgres;
-    const char *socket_path;
-
-    for (size_t i = 0; i < s->worker_count; i++) {
-        if (net_listen(address->host, address->port, &s->workers[i].listen_fd) == OK)
-            continue;
-        (void)fprintf(stderr, "chaperone: cannot listen on %.*s:%u: %s\n", SHOW(address->host),
-                      address->port, strerror(errno));
-        return false;
-    }
-    if (arena_string(&s->arena, s->config.gateway.admin_socket, &socket_path) != OK ||
-        net_listen_unix(socket_path, &s->console.listen_fd) != OK) {
-        (void)fprintf(stderr, "chaperone: cannot listen on %.*s: %s\n",
-                      SHOW(s->config.gateway.admin_socket), strerror(errno));
-        return false;
-    }
-    return listen_metrics(s);
 }
 
 /* --- running ---------------------------------------------------------------------------- */
@@ -159,13 +95,26 @@ static void on_stop_signal(uv_signal_t *signal_handle, int number)
 
     (void)number;
     notify_tell(&s->notify, "STOPPING=1");
+    s->handing_over = false; /* to end is the later wish */
     children_stop(s);
+}
+
+static void on_upgrade_signal(uv_signal_t *signal_handle, int number)
+{
+    (void)number;
+    upgrade_begin(signal_handle->data);
+}
+
+static void on_reload_signal(uv_signal_t *signal_handle, int number)
+{
+    (void)number;
+    reload_on_signal(signal_handle->data);
 }
 
 static void count_workers(Supervisor *s)
 {
     const long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    const uint64_t wanted = s->config.gateway.workers;
+    const uint64_t wanted = s->edition->config.gateway.workers;
 
     s->worker_count = wanted > 0 ? (size_t)wanted : cores > 0 ? (size_t)cores : 1;
     if (s->worker_count > WORKERS_MAX)
@@ -201,16 +150,20 @@ static void start_watchdog(Supervisor *s)
 
 static bool start(Supervisor *s)
 {
-    uv_signal_t *const signals[] = { &s->on_child, &s->on_term, &s->on_int };
-    const int numbers[] = { SIGCHLD, SIGTERM, SIGINT };
+    uv_signal_t *const signals[] = { &s->on_child, &s->on_term, &s->on_int, &s->on_hup,
+                                     &s->on_usr2 };
+    const int numbers[] = { SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGUSR2 };
+    const uv_signal_cb handlers[] = { on_child_signal, on_stop_signal, on_stop_signal,
+                                      on_reload_signal, on_upgrade_signal };
 
     if (uv_loop_init(&s->loop) != 0)
         return false;
     for (size_t i = 0; i < COUNT_OF(signals); i++) {
         (void)uv_signal_init(&s->loop, signals[i]);
         signals[i]->data = s;
-        (void)uv_signal_start(signals[i], i == 0 ? on_child_signal : on_stop_signal, numbers[i]);
+        (void)uv_signal_start(signals[i], handlers[i], numbers[i]);
     }
+    reload_init(s);
     start_watchdog(s);
     return children_start(s);
 }
@@ -221,15 +174,14 @@ int supervisor_serve(const char *config_path)
 
     log_begin("supervisor");
     (void)signal(SIGPIPE, SIG_IGN);
-    s = (Supervisor){
-        .config_fd = -1, .files_fd = -1, .metrics_fd = -1, .console = { .listen_fd = -1 }
-    };
-    if (!load(&s, config_path) || !read_public_files(&s))
+    s = (Supervisor){ .metrics_fd = -1, .console = { .listen_fd = -1 } };
+    arena_init(&s.arena, PATHS_ARENA);
+    if (!load(&s, config_path))
         return EXIT_USAGE;
     notify_begin(&s.notify);
     count_workers(&s);
     choose_uids(&s);
-    if (!prepare_folders(&s) || !listen_all(&s) || child_open_binary(&s.binary_fd) != OK)
+    if (!prepare_folders(&s) || !listeners_open(&s) || child_open_binary(&s.binary_fd) != OK)
         return EXIT_FAILED;
     if (!start(&s)) {
         (void)fprintf(stderr, "chaperone: cannot start: %s\n", strerror(errno));
@@ -237,5 +189,7 @@ int supervisor_serve(const char *config_path)
     }
     (void)uv_run(&s.loop, UV_RUN_DEFAULT);
     log_line(LOG_INFO, "stopped", "all processes have ended");
-    return s.failed ? EXIT_FAILED : 0;
+    if (s.handing_over && !s.failed)
+        upgrade_exec(&s);
+    return s.failed || s.handing_over ? EXIT_FAILED : 0;
 }

@@ -9,11 +9,10 @@
 /* Where a child finds what it was given. */
 enum {
     CHILD_SUPERVISOR_FD = 3,
-    CHILD_CONFIG_FD = 4,  /* sealed memfd: the configuration's bytes */
+    CHILD_CONFIG_FD = 4,  /* sealed memfd, see config/edition.h */
     CHILD_KEEPER_FD = 5,  /* workers, console */
     CHILD_LISTEN_FD = 6,  /* workers: PostgreSQL; console: the admin socket */
-    CHILD_FILES_FD = 7,   /* sealed memfd: certificates, see config/public_files.h */
-    CHILD_METRICS_FD = 8, /* console: a listener, where there is one */
+    CHILD_METRICS_FD = 7, /* console: a listener, where there is one */
     CHILD_FD_COUNT = CHILD_METRICS_FD - CHILD_SUPERVISOR_FD + 1,
 };
 

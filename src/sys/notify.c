@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -44,11 +45,25 @@ void notify_begin(Notify *ret)
     const int fd = path != NULL ? dial(path) : -1;
 
     *ret = (Notify){ .asked = fd >= 0, .fd = fd };
+    if (ret->asked)
+        (void)snprintf(ret->path, sizeof ret->path, "%s", path);
     if (ret->asked && (pid == 0 || pid == (uint64_t)getpid()))
         ret->watchdog_ms = number_of("WATCHDOG_USEC") / 1000;
     (void)unsetenv("NOTIFY_SOCKET");
     (void)unsetenv("WATCHDOG_USEC");
     (void)unsetenv("WATCHDOG_PID");
+}
+
+void notify_pass_on(const Notify *n)
+{
+    char usec[32];
+
+    if (!n->asked)
+        return;
+    (void)setenv("NOTIFY_SOCKET", n->path, 1);
+    (void)snprintf(usec, sizeof usec, "%llu", (unsigned long long)n->watchdog_ms * 1000);
+    if (n->watchdog_ms > 0)
+        (void)setenv("WATCHDOG_USEC", usec, 1);
 }
 
 void notify_tell(const Notify *n, const char *state)

@@ -72,7 +72,7 @@ static const SandboxCall CALLS[] = {
     { "geteuid", K },    /* SQLite, before fchown */
     { "newfstatat", K },
     { "openat", K },
-    { "pread64", K },
+    { "pread64", W | K }, /* worker: a new configuration, in sealed memory */
     { "pwrite64", K },
     { "rename", K },
     { "statfs", K },      /* how full the journal's volume is */

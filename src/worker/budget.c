@@ -7,7 +7,7 @@
  * What the keeper has not said to be in its sums is added to them, never left out.
  * Used up: the next statement is refused, and rows that are streaming are stopped: the target is
  * told to cancel, what still comes is dropped. An answer is everything up to ReadyForQuery. */
-#include "worker/worker.h"
+#include "worker/edition.h"
 
 #include "base/text.h"
 
@@ -187,7 +187,7 @@ static Err put_use(const Session *s, const Use *u, Buf *out)
 static bool is_used_up(const Session *s, Use *ret)
 {
     const Account *a = s->account;
-    const RecordingBudget *limit = &s->worker->config.recording.budget;
+    const RecordingBudget *limit = &s->worker->edition->config.recording.budget;
     const uint64_t open = a->uncounted + a->left;
     const uint64_t now = s->worker->now.unix_ns, hour = now / HOUR_NS, day = now / DAY_NS;
 

@@ -1,7 +1,7 @@
 /* From the client's sign-in to its first ReadyForQuery: the gateway's own way to one of the
  * target's servers. What does not answer, or is not what the configuration asks for, is left for
  * the next address; whoever refuses the gateway's credential, or is another cluster, ends it. */
-#include "worker/worker.h"
+#include "worker/edition.h"
 
 #include "base/encode.h"
 #include "base/text.h"
@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SERVER_MS = 15000, NONCE_BYTES = 18 };
+enum { SERVER_MS = 15000, NONCE_BYTES = 18, PAUSE_MS = 500 };
 
 static void dial(Session *s);
 
@@ -53,6 +53,8 @@ static void on_upstream_proof(void *ctx, const ChannelMessage *m)
     Hash signature;
 
     session_mark(s);
+    if (session_is_over(s))
+        return;
     if (m == NULL || unpack_upstream_prove_answer(m->body, &a) != OK || a.ok == 0) {
         refuse(s, CHP_5102, NULL);
         return;
@@ -69,6 +71,8 @@ static void on_md5(void *ctx, const ChannelMessage *m)
     UpstreamMd5Answer a;
 
     session_mark(s);
+    if (session_is_over(s))
+        return;
     if (m == NULL || unpack_upstream_md5_answer(m->body, &a) != OK || a.text.len == 0 ||
         pg_upstream_md5(&s->upstream, &s->gate.wire, a.text) != OK)
         refuse(s, CHP_5102, NULL);
@@ -77,7 +81,10 @@ static void on_md5(void *ctx, const ChannelMessage *m)
 static void ask_md5(Session *s)
 {
     CLEANUP(buf_done) Buf body = { 0 };
-    const UpstreamMd5 ask = { s->id, target_index(s->target), s->upstream.md5_salt };
+    const UpstreamMd5 ask = { .session = s->id,
+                              .epoch = s->worker->edition->epoch,
+                              .resource = target_index(s->target),
+                              .salt = s->upstream.md5_salt };
 
     buf_init(&body, 256);
     if (pack_upstream_md5(&body, &ask) != OK ||
@@ -90,6 +97,7 @@ static void prove_upstream(Session *s)
     CLEANUP(buf_done) Buf body = { 0 };
     const UpstreamProve ask = {
         .session = s->id,
+        .epoch = s->worker->edition->epoch,
         .resource = target_index(s->target),
         .client_first_bare = s->upstream.client_first_bare,
         .server_first = s->upstream.server_first,
@@ -165,6 +173,23 @@ static void settle(Session *s)
         refuse(s, CHP_5101, NULL);
 }
 
+/* A password is often changed there first, and a moment later in the file that the keeper reads at
+ * each proof. Once for a session, and once in a while for a target: others may count failures. */
+static bool may_try_again(const Session *s)
+{
+    return text_eq(s->upstream.refused, LIT("28P01")) && s->again_ms == 0 &&
+           target_may_try_again(s->target);
+}
+
+static void pause_before_again(Session *s)
+{
+    s->again_ms = now_ms(s->worker) + PAUSE_MS;
+    s->deadline_ms = 0;
+    session_detach_server(s);
+    pg_upstream_done(&s->upstream);
+    s->phase = SESSION_PAUSING;
+}
+
 static void on_refused(Session *s)
 {
     const Resource *resource = target_resource(s->target);
@@ -183,6 +208,8 @@ static void on_refused(Session *s)
              SHOW(resource->name), s->route.endpoint, SHOW(s->upstream.refused));
     if (s->upstream.phase >= UPSTREAM_AT_BACKEND)
         refuse(s, CHP_5103, "it does not tell the gateway what server it is");
+    else if (may_try_again(s))
+        pause_before_again(s);
     else
         refuse(s, CHP_5102, NULL);
 }
@@ -278,6 +305,11 @@ static void on_dialed(void *ctx, const ChannelMessage *m)
     Session *s = ctx;
 
     session_mark(s);
+    if (session_is_over(s)) {
+        if (m != NULL && m->fd >= 0)
+            close(m->fd);
+        return;
+    }
     switch (route_answered(&s->route, target_resource(s->target), m)) {
     case ROUTE_CONNECTED:
         on_connected(s, m->fd);
@@ -297,13 +329,18 @@ static void dial(Session *s)
 {
     s->phase = SESSION_DIALING;
     s->deadline_ms = now_ms(s->worker) + ROUTE_DIAL_MS;
-    if (route_dial(&s->route, s->worker->supervisor, target_index(s->target), on_dialed, s) != OK)
+    if (route_dial(&s->route, s->worker, target_index(s->target), on_dialed, s) != OK)
         refuse(s, CHP_5101, NULL);
 }
 
 void connect_begin(Session *s)
 {
     route_restart(&s->route);
+    dial(s);
+}
+
+void connect_again(Session *s)
+{
     dial(s);
 }
 

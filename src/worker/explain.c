@@ -1,7 +1,7 @@
 /* `explain`: how a text would be ruled on for somebody. It goes the way of a session's first
  * command, with a Ruler of its own, up to the ruling: nothing runs, nobody is asked, no decision
  * is written. A question waits until the target's catalogue is known. */
-#include "worker/worker.h"
+#include "worker/edition.h"
 
 #include "base/text.h"
 #include "model/limits.h"
@@ -130,7 +130,7 @@ static Err judge(const Explain *e, Buf *out)
     static const Proto PROTO = { .name = "explain", .kept = keeps_nothing };
     static const Id NO_SESSION = { { 0 } };
     Worker *w = e->worker;
-    const Policy *policy = &w->config.policy;
+    const Policy *policy = &w->edition->config.policy;
     const Resource *resource = target_resource(e->target);
     const Role *role = policy_role(policy, &e->who, resource);
     ProfileView *view;
@@ -214,15 +214,14 @@ static bool is_full(const Worker *w)
 
 static Explain *explain_new(Worker *w, uint64_t id, const ExplainAsk *ask)
 {
-    Explain *e = ask->resource < w->config.policy.resources.count && !is_full(w)
-                     ? calloc(1, sizeof *e)
-                     : NULL;
+    Target *target = target_of(w, ask->resource);
+    Explain *e = target != NULL && !is_full(w) ? calloc(1, sizeof *e) : NULL;
 
     if (e == NULL)
         return NULL;
     e->id = id;
     e->worker = w;
-    e->target = target_of(w, w->config.policy.resources.at[ask->resource].name);
+    e->target = target;
     e->deadline_ms = now_ms(w) + PATIENCE_MS;
     if (take(e, ask) == OK)
         return e;

@@ -5,7 +5,7 @@
  *             once when a person has said yes
  *
  * Client gone, Ctrl-C, deadline, keeper restarted: each ends in one of these. */
-#include "worker/worker.h"
+#include "worker/edition.h"
 
 #include "base/text.h"
 #include "model/limits.h"
@@ -35,7 +35,7 @@ static PackKey unit_of(const Session *s, const Command *c, const Judged *judged)
     add(&h, resource->name);
     add(&h, resource->database);
     add(&h, s->ruler.role->name);
-    add(&h, VIEW(s->worker->policy_hash.bytes));
+    add(&h, VIEW(s->worker->edition->policy_hash.bytes));
     for (size_t i = 0; i < s->ruler.path.count; i++) {
         Bytes names[RULER_PATH_MAX];
 
@@ -186,6 +186,11 @@ static void on_asked(void *ctx, const ChannelMessage *m)
         a = (HoldAnswer){ .state = HOLD_REFUSED };
     s->request = a.request;
     s->held_request = id_text('r', &a.request);
+    if (s->hold_is_stale) {
+        s->holding = a.state == HOLD_WAITING;
+        hold_renew(s);
+        return;
+    }
     if (a.state != HOLD_WAITING) {
         settle(s, &a);
         return;
@@ -204,7 +209,6 @@ static Err pack_ask(Session *s, const Command *c, const GateRuling *ruling, Buf 
     const Verdict *v = &ruling->verdict;
     const HoldAsk ask = {
         .session = s->id,
-        .resource = target_index(s->target),
         .rule = v->rule,
         .role = s->ruler.role->name,
         .fact = v->fault.fact,
@@ -309,6 +313,17 @@ void hold_withdraw(Session *s, const char *why)
         (void)!channel_tell(s->worker->keeper, ASK_HOLD_WITHDRAW, buf_view(&body), -1);
 }
 
+/* What was approved already is approved by rules that are gone: it is asked again. */
+void hold_renew(Session *s)
+{
+    if (s->holding)
+        hold_withdraw(s, "the rules changed");
+    s->hold_is_stale = false;
+    session_mark(s);
+    if (gate_resume(&s->gate) != OK)
+        session_farewell(s, &(Fault){ .code = CHP_5401 });
+}
+
 static void on_cancel_dialed(void *ctx, const ChannelMessage *m)
 {
     if (m != NULL && m->fd >= 0)
@@ -318,7 +333,8 @@ static void on_cancel_dialed(void *ctx, const ChannelMessage *m)
 void hold_cancel_target(Session *s)
 {
     CLEANUP(buf_done) Buf body = { 0 };
-    const DialAsk dial = { .resource = target_index(s->target),
+    const DialAsk dial = { .epoch = s->worker->edition->epoch,
+                           .resource = target_index(s->target),
                            .only = text_of(s->route.endpoint) };
 
     buf_init(&body, 256);

@@ -1,9 +1,10 @@
 /* The worker's side of its channels: what the keeper and the supervisor send unasked, segments,
  * and what happens while there is no keeper. */
-#include "worker/worker.h"
+#include "worker/edition.h"
 
 #include "base/text.h"
 #include "sys/child.h"
+#include "sys/file.h"
 #include "sys/log.h"
 
 #include <string.h>
@@ -44,6 +45,7 @@ static void on_segment(void *ctx, const ChannelMessage *m)
     if (w->announced)
         return;
     w->announced = true;
+    worker_listen(w);
     tell_ready(w);
 }
 
@@ -113,10 +115,26 @@ static void on_new_keeper(Worker *w, int fd)
 /* --- messages
  * ------------------------------------------------------------------------------------- */
 
+/* Whoever cannot take what all others take may not go on by the old rules. */
+static void on_edition(Worker *w, const ChannelMessage *m)
+{
+    File f = { m->fd };
+    const Err err = m->kind == ASK_PREPARE  ? worker_edition_prepare(w, m)
+                    : m->kind == ASK_COMMIT ? worker_edition_commit(w, m)
+                                            : worker_edition_abandon(w, m);
+
+    file_done(&f);
+    if (err == OK)
+        return;
+    log_line(LOG_ERROR, "reload", "message %u of the supervisor cannot be followed", m->kind);
+    _exit(1);
+}
+
 static void on_supervisor(void *ctx, Channel *channel, const ChannelMessage *m)
 {
     Worker *w = ctx;
     Cancel cancel;
+    Drain drain;
 
     (void)channel;
     if (!ask_allowed(m->kind, PARTY_SUPERVISOR, PARTY_WORKER, m->is_question)) {
@@ -124,7 +142,11 @@ static void on_supervisor(void *ctx, Channel *channel, const ChannelMessage *m)
             close(m->fd);
         return;
     }
-    if (m->kind == ASK_KEEPER_CHANNEL)
+    if (m->kind == ASK_PREPARE || m->kind == ASK_COMMIT || m->kind == ASK_ABANDON)
+        on_edition(w, m);
+    else if (m->kind == ASK_DRAIN && unpack_drain(m->body, &drain) == OK)
+        w->closed = drain.on != 0;
+    else if (m->kind == ASK_KEEPER_CHANNEL)
         on_new_keeper(w, m->fd);
     else if (m->kind == ASK_CANCEL && unpack_cancel(m->body, &cancel) == OK &&
              cancel.slot == w->slot)

@@ -1,5 +1,5 @@
 /* What the gate and the protocol ask of the worker: records, masks, people. */
-#include "worker/worker.h"
+#include "worker/edition.h"
 
 #include "base/text.h"
 #include "lang/sql/sql_look.h"
@@ -19,7 +19,7 @@ Err ports_write_record(Session *s, SegmentRecord *record)
     record->leaf.actor_commit = s->actor_commit;
     record->leaf.target_commit = s->target_commit;
     record->leaf.protocol = PROTOCOL_POSTGRES;
-    record->leaf.policy_hash = w->policy_hash;
+    record->leaf.policy_hash = w->edition->policy_hash;
     const uint64_t before = w->recorder.writer.length;
     TRY(recorder_append(&s->worker->recorder, record));
     budget_wrote(s, w->recorder.writer.length - before);
@@ -148,6 +148,8 @@ static Err judge(void *ctx, const Command *command, GateRuling *ret)
 {
     Session *s = ctx;
 
+    if (s->keys_due > 0)
+        return ERR_MORE; /* new rules brought new pseudonyms: their keys come first */
     s->ruler.refusal = budget_refusal(s);
     return ruler_judge(&s->ruler, command, ret);
 }

@@ -1,4 +1,4 @@
-#include "worker/route.h"
+#include "worker/edition.h"
 
 #include "base/text.h"
 #include "model/ask.h"
@@ -21,14 +21,16 @@ void route_restart(Route *r)
     buf_init(&r->why, WHY_MAX);
 }
 
-Err route_dial(const Route *r, Channel *supervisor, uint32_t resource, ChannelAnswer *fn, void *ctx)
+Err route_dial(const Route *r, const Worker *w, uint32_t resource, ChannelAnswer *fn, void *ctx)
 {
     CLEANUP(buf_done) Buf body = { 0 };
-    const DialAsk ask = { .resource = resource, .tried.packed = buf_view(&r->tried) };
+    const DialAsk ask = { .epoch = w->edition->epoch,
+                          .resource = resource,
+                          .tried.packed = buf_view(&r->tried) };
 
     buf_init(&body, TRIED_MAX + 64);
     TRY(pack_dial(&body, &ask));
-    return channel_ask(supervisor, ASK_DIAL, buf_view(&body), fn, ctx);
+    return channel_ask(w->supervisor, ASK_DIAL, buf_view(&body), fn, ctx);
 }
 
 static Err add_words(Route *r, Bytes words)

@@ -14,6 +14,8 @@ enum {
     ROUTE_TRIES_MAX = 32,
 };
 
+struct Worker;
+
 typedef struct Route {
     char endpoint[NET_ENDPOINT_BYTES]; /* "10.0.0.7:5432" of the connection at hand; empty: none */
     uint32_t address;                  /* it is of this one in the resource's list */
@@ -33,7 +35,7 @@ void route_done(Route *r);
 /* From the first address again. */
 void route_restart(Route *r);
 /* Asks the supervisor for a connection to what was not tried yet. */
-Err route_dial(const Route *r, Channel *supervisor, uint32_t resource, ChannelAnswer *fn,
+Err route_dial(const Route *r, const struct Worker *w, uint32_t resource, ChannelAnswer *fn,
                void *ctx) MUST_CHECK;
 /* `m` NULL: the supervisor is gone. */
 RouteStep route_answered(Route *r, const Resource *resource, const ChannelMessage *m);

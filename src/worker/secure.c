@@ -1,5 +1,5 @@
 /* TLS towards clients: from `S` or a ClientHello to the first byte inside. The keeper signs. */
-#include "worker/worker.h"
+#include "worker/edition.h"
 
 #include "sys/log.h"
 #include "worker/leg.h"
@@ -32,7 +32,9 @@ static void on_signature(void *ctx, const ChannelMessage *m)
 static Err ask_signature(Session *s, const TlsSignAsk *wanted)
 {
     CLEANUP(buf_done) Buf body = { 0 };
-    const TlsSign ask = { .scheme = (uint8_t)wanted->scheme, .data = wanted->data };
+    const TlsSign ask = { .epoch = s->tls_epoch,
+                          .scheme = (uint8_t)wanted->scheme,
+                          .data = wanted->data };
 
     buf_init(&body, SIGN_BODY_MAX);
     TRY(pack_tls_sign(&body, &ask));
@@ -68,8 +70,11 @@ void secure_step(Session *s)
 
 static void begin(Session *s, TlsAlpn alpn)
 {
+    const WorkerEdition *e = s->worker->edition;
+
     s->phase = SESSION_SHAKING;
-    if (tls_accept(s->worker->tls, s->client_fd, alpn, &s->client_tls) != OK)
+    s->tls_epoch = e->epoch;
+    if (e->tls == NULL || tls_accept(e->tls, s->client_fd, alpn, &s->client_tls) != OK)
         give_up(s);
     session_mark(s);
 }
@@ -84,7 +89,7 @@ bool secure_begin_direct(Session *s)
 {
     uint8_t first = 0;
 
-    if (s->worker->tls == NULL || s->phase != SESSION_SIGNIN || s->client_tls != NULL ||
+    if (s->worker->edition->tls == NULL || s->phase != SESSION_SIGNIN || s->client_tls != NULL ||
         s->signin.phase != SIGNIN_AT_START || s->signin.first_packets > 0 ||
         buf_len(&s->gate.wire.from_client) > 0)
         return false;

@@ -1,4 +1,4 @@
-#include "worker/worker.h"
+#include "worker/edition.h"
 
 #include "base/text.h"
 #include "model/limits.h"
@@ -201,6 +201,7 @@ void session_detach_server(Session *s)
     tls_free(s->server_tls);
     s->server_tls = NULL;
     poll_end(&s->server_poll, &s->server_fd);
+    s->server_events = 0;
     s->server_gone = false;
     buf_release(&s->gate.wire.from_server);
     buf_release(&s->gate.wire.to_server);
@@ -427,6 +428,7 @@ void session_step(Session *s)
     case SESSION_KEEPER:
     case SESSION_PREPARING:
     case SESSION_DIALING:
+    case SESSION_PAUSING:
     case SESSION_ENDING:
     case SESSION_DEAD:
         break;
@@ -471,7 +473,11 @@ void session_accept(Worker *w, int fd, const char *peer)
         close(fd);
         return;
     }
-    *s = (Session){ .worker = w, .client_fd = fd, .server_fd = -1, .next = w->sessions };
+    *s = (Session){ .worker = w,
+                    .client_fd = fd,
+                    .server_fd = -1,
+                    .next = w->sessions,
+                    .born_epoch = w->edition->epoch };
     (void)snprintf(s->peer, sizeof s->peer, "%s", peer);
     arena_init(&s->arena, SESSION_ARENA);
     arena_init(&s->held_words, 16 << 10);
@@ -481,9 +487,9 @@ void session_accept(Worker *w, int fd, const char *peer)
     buf_init(&s->gate.wire.to_client, OUT_MAX + 2 * LIMIT_ROW);
     buf_init(&s->receipts, LIMIT_RECORD);
     pg_signin_init(&s->signin, &s->arena);
-    s->signin.tls = w->tls == NULL                             ? PG_TLS_NONE
-                    : gateway_requires_tls(&w->config.gateway) ? PG_TLS_REQUIRED
-                                                               : PG_TLS_OFFERED;
+    s->signin.tls = w->edition->tls == NULL                             ? PG_TLS_NONE
+                    : gateway_requires_tls(&w->edition->config.gateway) ? PG_TLS_REQUIRED
+                                                                        : PG_TLS_OFFERED;
     s->deadline_ms = now_ms(w) + SIGNIN_MS;
     s->client_poll = poll_new(s, fd);
     if (w->sessions != NULL)

@@ -1,6 +1,6 @@
 /* From accept to the target (connect.c): the client's sign-in, and what must be known before it may
  * ask anything. */
-#include "worker/worker.h"
+#include "worker/edition.h"
 
 #include "base/encode.h"
 #include "base/text.h"
@@ -38,20 +38,28 @@ Bytes signin_setting(const PgStartup *p, const char *name, bool own)
 
 /* --- what must be known first ---------------------------------------------------------------- */
 
-static const MaskingProfile *profile_of(const Session *s)
+const MaskingProfile *session_profile(const Session *s)
 {
-    return policy_profile(&s->worker->config.policy, s->ruler.role->masking);
+    return policy_profile(s->ruler.policy, s->ruler.role->masking);
 }
 
 void signin_prepared(Session *s)
 {
     if (s->phase != SESSION_PREPARING || s->keys_due > 0 || !target_is_known(s->target))
         return;
-    if (s->view == NULL && target_view(s->target, profile_of(s), &s->view) != OK) {
+    if (s->view == NULL && target_view(s->target, session_profile(s), &s->view) != OK) {
         refuse(s, CHP_5202);
         return;
     }
     connect_begin(s);
+}
+
+/* A statement may have waited for the keys that new rules ask for. */
+static void go_on(Session *s)
+{
+    if (s->keys_due == 0 && s->gate.wait == GATE_WAITS_CATALOGUE && s->parse_job == NULL &&
+        gate_resume(&s->gate) != OK)
+        session_farewell(s, &(Fault){ .code = CHP_5401 });
 }
 
 static void on_pseudonym_key(void *ctx, const ChannelMessage *m)
@@ -62,6 +70,8 @@ static void on_pseudonym_key(void *ctx, const ChannelMessage *m)
     uint8_t raw[64];
 
     session_mark(s);
+    if (session_is_over(s))
+        return;
     if (m == NULL || unpack_pseudonym_key_answer(m->body, &a) != OK || a.ok == 0) {
         refuse(s, CHP_5202);
         return;
@@ -75,6 +85,8 @@ static void on_pseudonym_key(void *ctx, const ChannelMessage *m)
     s->keys_due--;
     if (err != OK)
         refuse(s, CHP_5202);
+    else if (s->phase == SESSION_OPEN)
+        go_on(s);
     else
         signin_prepared(s);
 }
@@ -87,10 +99,15 @@ static bool has_scope(const Session *s, Bytes scope)
     return false;
 }
 
+static bool is_missing(const Session *s, const MaskingRule *rule)
+{
+    return rule->method == MASK_PSEUDONYM && !has_scope(s, rule->scope);
+}
+
 static Err ask_for_key(Session *s, Bytes scope)
 {
     CLEANUP(buf_done) Buf body = { 0 };
-    const PseudonymKey ask = { s->id, target_index(s->target), scope };
+    const PseudonymKey ask = { s->id, scope };
 
     buf_init(&body, 1024);
     s->phi_keys.keys[s->phi_keys.count++].scope = scope;
@@ -99,18 +116,26 @@ static Err ask_for_key(Session *s, Bytes scope)
     return channel_ask(s->worker->keeper, ASK_PSEUDONYM_KEY, buf_view(&body), on_pseudonym_key, s);
 }
 
-static Err ask_for_keys(Session *s)
+Err signin_ask_missing_keys(Session *s)
 {
-    const MaskingProfile *profile = profile_of(s);
+    const MaskingProfile *profile = session_profile(s);
     const size_t rules = profile != NULL ? profile->rules.count : 0;
+    PhiKeys *known = &s->phi_keys;
+    size_t missing = 0;
     void *mem;
 
-    TRY(arena_array(&s->arena, rules + 1, sizeof(PhiKey), &mem));
-    s->phi_keys.keys = mem;
+    for (size_t i = 0; i < rules; i++)
+        missing += is_missing(s, &profile->rules.at[i]);
+    if (missing == 0)
+        return OK;
+    TRY(arena_array(&s->arena, known->count + missing, sizeof(PhiKey), &mem));
+    if (known->count > 0)
+        memcpy(mem, known->keys, known->count * sizeof *known->keys);
+    known->keys = mem;
     for (size_t i = 0; i < rules; i++) {
         const MaskingRule *rule = &profile->rules.at[i];
 
-        if (rule->method == MASK_PSEUDONYM && !has_scope(s, rule->scope))
+        if (is_missing(s, rule))
             TRY(ask_for_key(s, rule->scope));
     }
     return OK;
@@ -120,7 +145,7 @@ static void prepare(Session *s)
 {
     s->phase = SESSION_PREPARING;
     s->deadline_ms = now_ms(s->worker) + PREPARE_MS;
-    if (ask_for_keys(s) != OK) {
+    if (signin_ask_missing_keys(s) != OK) {
         refuse(s, CHP_5202);
         return;
     }
@@ -176,7 +201,7 @@ Err session_write_start(Session *s)
         .peer = text_of(s->peer),
         .application = signin_setting(&s->signin.startup, "application_name", false),
         .purpose = buf_view(&s->ruler.purpose),
-        .policy_hash_hex = s->worker->policy_hash_hex,
+        .policy_hash_hex = s->worker->edition->policy_hash_hex,
         .tls_version = text_of(s->client_tls != NULL ? tls_version(s->client_tls) : NULL),
         .tls_cipher = text_of(s->client_tls != NULL ? tls_cipher(s->client_tls) : NULL),
         .tls_bound = s->signin.bound,
@@ -195,7 +220,7 @@ static Err begin_session(Session *s, const SigninProveAnswer *a)
     TRY(take_identity(s, a));
     TRY(budget_open(s));
     ports_begin(s);
-    s->ruler.policy = &s->worker->config.policy;
+    s->ruler.policy = &s->worker->edition->config.policy;
     s->ruler.resource = target_resource(s->target);
     s->ruler.identity = &s->who;
     s->ruler.session = &s->id;
@@ -219,6 +244,8 @@ static void on_proved(void *ctx, const ChannelMessage *m)
     SigninProveAnswer a;
 
     session_mark(s);
+    if (session_is_over(s))
+        return;
     const bool told = m != NULL && unpack_signin_prove_answer(m->body, &a) == OK;
     if (told && a.ok == 0 && a.refused == CHP_3402) {
         refuse_as_told(s, &a);
@@ -261,6 +288,8 @@ static void on_begun(void *ctx, const ChannelMessage *m)
     SigninBeginAnswer a;
 
     session_mark(s);
+    if (session_is_over(s))
+        return;
     if (m == NULL || unpack_signin_begin_answer(m->body, &a) != OK) {
         refuse(s, CHP_5201);
         return;
@@ -296,6 +325,7 @@ static Err ask_prove(Session *s)
         .client_final_without_proof = s->signin.client_final_without_proof,
         .gs2_header = s->signin.gs2_header,
         .tls = s->client_tls != NULL,
+        .epoch = s->client_tls != NULL ? s->tls_epoch : s->worker->edition->epoch,
         .application = signin_setting(&s->signin.startup, "application_name", false),
         .purpose = signin_setting(&s->signin.startup, "purpose", true),
     };
@@ -324,7 +354,9 @@ void signin_step(Session *s)
     Fault fault;
     Err err = pg_signin_spoke(&s->signin, &s->gate.wire, &order, &fault);
 
-    if (err == OK && order == SIGNIN_BEGIN)
+    if (err == OK && (order == SIGNIN_BEGIN || order == SIGNIN_PROVE) && s->worker->closed)
+        refuse(s, CHP_5302);
+    else if (err == OK && order == SIGNIN_BEGIN)
         err = ask_begin(s);
     else if (err == OK && order == SIGNIN_PROVE)
         err = ask_prove(s);

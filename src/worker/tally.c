@@ -1,28 +1,13 @@
 /* What a worker counts for /metrics: by resource, never by person. Told once a second, as what came
  * to it since; what could not be told is told the next time. */
-#include "worker/worker.h"
+#include "worker/edition.h"
+#include "worker/target.h"
 
 enum { TELL_MS = 1000 };
 
-Err tally_begin(Worker *w)
-{
-    void *mem;
-
-    TRY(arena_array(&w->arena, w->config.policy.resources.count, sizeof *w->tallies, &mem));
-    w->tallies = mem;
-    for (size_t i = 0; i < w->config.policy.resources.count; i++)
-        w->tallies[i] = (Tally){ .resource = (uint32_t)i };
-    return OK;
-}
-
-static Tally *tally_of(Session *s)
-{
-    return &s->worker->tallies[target_index(s->target)];
-}
-
 void tally_command(Session *s, Ruling ruling)
 {
-    Tally *t = tally_of(s);
+    Tally *t = &s->target->tally;
 
     t->allowed += ruling == RULING_ALLOW;
     t->held += ruling == RULING_HOLD;
@@ -31,13 +16,13 @@ void tally_command(Session *s, Ruling ruling)
 
 void tally_receipt(Session *s, const Receipt *receipt)
 {
-    tally_of(s)->masked += receipt->cells_masked;
+    s->target->tally.masked += receipt->cells_masked;
 }
 
 void tally_bytes(Session *s, uint64_t bytes)
 {
     if (s->target != NULL)
-        tally_of(s)->recorded += bytes;
+        s->target->tally.recorded += bytes;
 }
 
 static bool is_empty(const Tally *t)
@@ -45,13 +30,18 @@ static bool is_empty(const Tally *t)
     return t->allowed == 0 && t->held == 0 && t->denied == 0 && t->masked == 0 && t->recorded == 0;
 }
 
-static void tell_tally(Worker *w, Tally *t)
+void tally_tell(Target *t)
 {
     CLEANUP(buf_done) Buf body = { 0 };
+    Tally m = t->tally;
 
-    buf_init(&body, 256);
-    if (pack_tally(&body, t) == OK && channel_tell(w->keeper, ASK_TALLY, buf_view(&body), -1) == OK)
-        *t = (Tally){ .resource = t->resource };
+    if (is_empty(&m))
+        return;
+    m.resource = target_resource(t)->name;
+    buf_init(&body, 1024);
+    if (pack_tally(&body, &m) == OK &&
+        channel_tell(t->worker->keeper, ASK_TALLY, buf_view(&body), -1) == OK)
+        t->tally = (Tally){ 0 };
 }
 
 static void tell_syncs(Worker *w)
@@ -71,13 +61,21 @@ static void tell_syncs(Worker *w)
         w->syncs = (Histogram){ 0 };
 }
 
+/* What sessions of a resource that was taken away still counted is told before it is freed. */
+static void tell_retired(WorkerEdition *e)
+{
+    for (; e != NULL; e = e->older)
+        for (Target *t = e->retired; t != NULL; t = t->next_retired)
+            tally_tell(t);
+}
+
 void tally_tick(Worker *w)
 {
     if (now_ms(w) - w->tallied_ms < TELL_MS || !channel_is_open(w->keeper))
         return;
     w->tallied_ms = now_ms(w);
-    for (size_t i = 0; i < w->config.policy.resources.count; i++)
-        if (!is_empty(&w->tallies[i]))
-            tell_tally(w, &w->tallies[i]);
+    for (size_t i = 0; i < w->edition->config.policy.resources.count; i++)
+        tally_tell(w->edition->targets[i]);
+    tell_retired(w->edition);
     tell_syncs(w);
 }

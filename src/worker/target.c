@@ -15,6 +15,7 @@
 #include "proto/pg/pg_write.h"
 #include "sys/entropy.h"
 #include "sys/log.h"
+#include "worker/edition.h"
 #include "worker/leg.h"
 
 #include <stdlib.h>
@@ -24,8 +25,8 @@
 enum {
     CHECK_MS = 2000,
     GIVE_UP_MS = 10000,
+    TRY_AGAIN_MS = 2000,
     AGAIN_MS = 1000,
-    ROW_MAX = 16 << 20, /* a view's definition comes as one row */
     UPSTREAM_ARENA = 1 << 20,
     NONCE_BYTES = 18,
     QUERY_BACKEND = -3, /* behind a pooler, before each look: is it the same still? */
@@ -41,7 +42,7 @@ static void on_ready(uv_poll_t *poll, int status, int events);
 
 const Resource *target_resource(const Target *t)
 {
-    return &t->worker->config.policy.resources.at[t->index];
+    return t->resource;
 }
 
 uint32_t target_index(const Target *t)
@@ -51,9 +52,11 @@ uint32_t target_index(const Target *t)
 
 Target *target_of(Worker *w, Bytes resource)
 {
-    for (size_t i = 0; i < w->config.policy.resources.count; i++)
-        if (text_eq(w->config.policy.resources.at[i].name, resource))
-            return &w->targets[i];
+    const WorkerEdition *e = w->edition;
+
+    for (size_t i = 0; i < e->config.policy.resources.count; i++)
+        if (text_eq(e->config.policy.resources.at[i].name, resource))
+            return e->targets[i];
     return NULL;
 }
 
@@ -89,7 +92,7 @@ static void close_connection(Target *t)
     buf_release(&t->wire.to_server);
 }
 
-static void hang_up(Target *t, const char *why)
+void target_hang_up(Target *t, const char *why)
 {
     if (why != NULL)
         log_line(LOG_WARN, "catalogue", "%.*s: %s", SHOW(target_resource(t)->name), why);
@@ -104,7 +107,7 @@ static void nowhere(Target *t)
 {
     log_line(LOG_WARN, "catalogue", "%.*s cannot be used: %.*s", SHOW(target_resource(t)->name),
              SHOW(buf_view(&t->route.why)));
-    hang_up(t, NULL);
+    target_hang_up(t, NULL);
 }
 
 /* Not this server; what of the others? */
@@ -131,7 +134,7 @@ static void send_query(Target *t)
     else if (t->query >= 0)
         buf_truncate(&t->rows.rows[t->query], 0);
     if (pg_query(&t->wire.to_server, text_of(text)) != OK) {
-        hang_up(t, "no memory");
+        target_hang_up(t, "no memory");
         return;
     }
     flush(t);
@@ -170,11 +173,11 @@ static void finish_reading(Target *t)
 static void read_next(Target *t)
 {
     if (t->failed) {
-        hang_up(t, "the catalogue cannot be read");
+        target_hang_up(t, "the catalogue cannot be read");
         return;
     }
     if (t->drifted) {
-        hang_up(t, PG_NOT_ONE_SESSION);
+        target_hang_up(t, PG_NOT_ONE_SESSION);
         target_drifted(t);
         return;
     }
@@ -195,7 +198,7 @@ static void read_next(Target *t)
     buf_truncate(&t->last_fingerprint, 0);
     if (buf_append(&t->last_fingerprint, buf_view(&t->fingerprint)) != OK ||
         target_take_knowledge(t) != OK) {
-        hang_up(t, "the catalogue is not understood");
+        target_hang_up(t, "the catalogue is not understood");
         return;
     }
     finish_reading(t);
@@ -240,7 +243,8 @@ static Err on_answer(Target *t)
 
     while (!answered) {
         PgFrame frame;
-        const Err err = pg_frame_next(buf_view(&t->wire.from_server), PG_TAGGED, ROW_MAX, &frame);
+        const Err err =
+            pg_frame_next(buf_view(&t->wire.from_server), PG_TAGGED, TARGET_ROW_MAX, &frame);
 
         if (err == ERR_MORE)
             return OK;
@@ -264,12 +268,12 @@ static void on_proof(void *ctx, const ChannelMessage *m)
     if (t->phase != TARGET_SIGNIN)
         return;
     if (m == NULL || unpack_upstream_prove_answer(m->body, &a) != OK || a.ok == 0) {
-        hang_up(t, "the keeper has no proof for it");
+        target_hang_up(t, "the keeper has no proof for it");
         return;
     }
     memcpy(signature.bytes, a.server_signature.bytes, sizeof signature.bytes);
     if (pg_upstream_proved(&t->upstream, &t->wire, a.client_final, &signature) != OK)
-        hang_up(t, "sign-in failed");
+        target_hang_up(t, "sign-in failed");
     else
         flush(t);
 }
@@ -283,7 +287,7 @@ static void on_md5(void *ctx, const ChannelMessage *m)
         return;
     if (m == NULL || unpack_upstream_md5_answer(m->body, &a) != OK || a.text.len == 0 ||
         pg_upstream_md5(&t->upstream, &t->wire, a.text) != OK)
-        hang_up(t, "the keeper has no answer for it");
+        target_hang_up(t, "the keeper has no answer for it");
     else
         flush(t);
 }
@@ -301,7 +305,8 @@ static Err ask_md5(Target *t)
 static Err ask_proof(Target *t)
 {
     CLEANUP(buf_done) Buf body = { 0 };
-    const UpstreamProve ask = { .resource = t->index,
+    const UpstreamProve ask = { .epoch = t->worker->edition->epoch,
+                                .resource = t->index,
                                 .client_first_bare = t->upstream.client_first_bare,
                                 .server_first = t->upstream.server_first,
                                 .gs2_header = t->upstream.gs2_header,
@@ -367,7 +372,7 @@ static void begin_signin(Target *t)
 {
     t->phase = TARGET_SIGNIN;
     if (start_signin(t) != OK)
-        hang_up(t, "cannot sign in");
+        target_hang_up(t, "cannot sign in");
     else
         flush(t);
 }
@@ -398,11 +403,12 @@ static void take(Target *t)
     else if (t->phase == TARGET_SIGNIN && text_eq(t->upstream.refused, LIT("57P03")))
         elsewhere(t, "is starting up, shutting down or recovering");
     else if (t->phase == TARGET_SIGNIN && t->upstream.why != NULL)
-        hang_up(t, t->upstream.why);
+        target_hang_up(t, t->upstream.why);
     else if (t->phase == TARGET_SIGNIN && t->upstream.phase >= UPSTREAM_AT_BACKEND)
-        hang_up(t, "it does not tell the gateway what server it is");
+        target_hang_up(t, "it does not tell the gateway what server it is");
     else
-        hang_up(t, err == ERR_REFUSED ? "the gateway's credential was refused" : "broken answer");
+        target_hang_up(t, err == ERR_REFUSED ? "the gateway's credential was refused"
+                                             : "broken answer");
 }
 
 static void lost(Target *t, const char *why)
@@ -410,7 +416,7 @@ static void lost(Target *t, const char *why)
     if (t->phase == TARGET_SECURING || t->phase == TARGET_SIGNIN)
         elsewhere(t, "hung up");
     else
-        hang_up(t, why);
+        target_hang_up(t, why);
 }
 
 static void read_more(Target *t)
@@ -470,7 +476,7 @@ static void on_connected(Target *t, int fd)
     if (t->poll == NULL || uv_poll_init(&t->worker->loop, t->poll, t->fd) != 0) {
         free(t->poll);
         t->poll = NULL;
-        hang_up(t, "no memory");
+        target_hang_up(t, "no memory");
         return;
     }
     t->poll->data = t;
@@ -510,8 +516,8 @@ static void dial(Target *t)
 {
     t->phase = TARGET_DIALING;
     t->phase_ms = now_ms(t->worker);
-    if (route_dial(&t->route, t->worker->supervisor, t->index, on_dialed, t) != OK)
-        hang_up(t, "the supervisor does not answer");
+    if (route_dial(&t->route, t->worker, t->index, on_dialed, t) != OK)
+        target_hang_up(t, "the supervisor does not answer");
 }
 
 /* --- from outside
@@ -519,6 +525,8 @@ static void dial(Target *t)
 
 void target_refresh(Target *t)
 {
+    if (t->retired)
+        return;
     t->wanted = true;
     t->started = false;
     if (t->phase == TARGET_IDLE)
@@ -543,48 +551,47 @@ static void late(Target *t)
     if (t->phase == TARGET_SECURING || t->phase == TARGET_SIGNIN)
         elsewhere(t, "did not answer in time");
     else
-        hang_up(t, "no answer");
+        target_hang_up(t, "no answer");
+}
+
+bool target_may_try_again(Target *t)
+{
+    const uint64_t now = now_ms(t->worker);
+
+    if (t->tried_again_ms != 0 && now - t->tried_again_ms < TRY_AGAIN_MS)
+        return false;
+    t->tried_again_ms = now;
+    return true;
+}
+
+/* The password may have been changed a moment before its file. */
+static void try_again_or_give_up(Target *t)
+{
+    const bool again = t->refused && !t->tried;
+
+    t->refused = false;
+    t->tried = again;
+    if (again)
+        dial(t);
+    else
+        target_give_up(t);
 }
 
 void targets_tick(Worker *w)
 {
-    for (size_t i = 0; i < w->config.policy.resources.count; i++) {
-        Target *t = &w->targets[i];
+    for (size_t i = 0; i < w->edition->config.policy.resources.count; i++) {
+        Target *t = w->edition->targets[i];
         const uint64_t now = now_ms(w);
         const bool busy = t->phase != TARGET_IDLE && t->phase != TARGET_NOTHING;
 
         if (busy && now - t->phase_ms > patience_ms(t->phase))
             late(t);
-        if (t->phase == TARGET_NOTHING && t->wanted && now - t->phase_ms > AGAIN_MS) {
-            target_give_up(t);
-        }
+        if (t->phase == TARGET_NOTHING && t->wanted && now - t->phase_ms > AGAIN_MS)
+            try_again_or_give_up(t);
         if (t->phase == TARGET_NOTHING && w->session_count > 0 && t->knowledge != NULL &&
             now - t->phase_ms > AGAIN_MS)
             dial(t);
         if (t->phase == TARGET_IDLE && now - t->checked_ms > CHECK_MS)
             start_reading(t, QUERY_FINGERPRINT);
     }
-}
-
-Err targets_begin(Worker *w)
-{
-    const size_t count = w->config.policy.resources.count;
-    void *mem;
-
-    TRY(arena_array(&w->arena, count + 1, sizeof(Target), &mem));
-    w->targets = mem;
-    for (size_t i = 0; i < count; i++) {
-        Target *t = &w->targets[i];
-
-        *t = (Target){ .worker = w, .index = (uint32_t)i, .fd = -1 };
-        buf_init(&t->wire.from_server, ROW_MAX + LEG_READ_BYTES + 16);
-        buf_init(&t->wire.to_server, 1 << 20);
-        route_restart(&t->route);
-        buf_init(&t->fingerprint, 1024);
-        buf_init(&t->last_fingerprint, 1024);
-        TRY(target_tls_begin(t, buf_view(&w->public_files)));
-        for (size_t k = 0; k < CATALOGUE_COUNT; k++)
-            buf_init(&t->rows.rows[k], CATALOGUE_ROWS_MAX);
-    }
-    return OK;
 }

@@ -2,29 +2,10 @@
  * there is no way back to plain text. */
 #include "worker/target.h"
 
-#include "base/text.h"
-#include "config/public_files.h"
-#include "sys/log.h"
-
 #include <errno.h>
 #include <sys/socket.h>
 
 static const uint8_t SSL_REQUEST[] = { 0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f };
-
-Err target_tls_begin(Target *t, Bytes public_files)
-{
-    const Resource *r = target_resource(t);
-    const char *why;
-
-    if (!target_is_secured(t))
-        return OK;
-    for (size_t i = 0; i < r->addresses.count; i++)
-        TRY(arena_string(&t->worker->arena, r->addresses.at[i].host, &t->hosts[i]));
-    const Err err = tls_client_new(public_file(public_files, r->tls.ca), &t->tls_context, &why);
-    if (err != OK)
-        log_line(LOG_ERROR, "tls", "%.*s: %s", SHOW(r->tls.ca), why);
-    return err;
-}
 
 bool target_is_secured(const Target *t)
 {

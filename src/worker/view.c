@@ -1,6 +1,7 @@
 /* Snapshots of a target's catalogue, and the view of one that a masking profile has. */
 #include "worker/target.h"
 
+#include "base/text.h"
 #include "lang/sql/sql_look.h"
 
 #include <stdlib.h>
@@ -22,10 +23,15 @@ void view_drop(ProfileView *v)
     free(v);
 }
 
+static bool same_profile(const MaskingProfile *a, const MaskingProfile *b)
+{
+    return a == b || (a != NULL && b != NULL && text_eq(a->name, b->name));
+}
+
 static const ProfileView *older_view(const Target *t, const MaskingProfile *profile)
 {
     for (const ProfileView *v = t->views; v != NULL; v = v->next)
-        if (v->profile == profile)
+        if (same_profile(v->profile, profile))
             return v;
     return NULL;
 }
@@ -63,7 +69,7 @@ static void replace_view(Target *t, ProfileView *fresh)
     for (ProfileView **at = &t->views; *at != NULL; at = &(*at)->next) {
         ProfileView *old = *at;
 
-        if (old->profile != fresh->profile)
+        if (!same_profile(old->profile, fresh->profile))
             continue;
         *at = old->next;
         view_drop(old);
@@ -86,6 +92,49 @@ Err target_view(Target *t, const MaskingProfile *profile, ProfileView **ret)
     replace_view(t, *ret);
     (*ret)->refs++;
     return OK;
+}
+
+static void drop_views(Target *t)
+{
+    while (t->views != NULL) {
+        ProfileView *v = t->views;
+
+        t->views = v->next;
+        view_drop(v);
+    }
+}
+
+void target_views_done(Target *t)
+{
+    drop_views(t);
+    knowledge_drop(t->knowledge);
+    t->knowledge = NULL;
+}
+
+static const ProfileView *of_older_policy(const Target *t, const Policy *policy)
+{
+    for (const ProfileView *v = t->views; v != NULL; v = v->next)
+        if (v->profile != NULL && policy_profile(policy, v->profile->name) != v->profile)
+            return v;
+    return NULL;
+}
+
+void target_new_rules(Target *t, const Policy *policy, bool same_rules)
+{
+    if (!same_rules)
+        drop_views(t);
+    /* Made from the older one of the same name, which then leaves the list. */
+    for (;;) {
+        const ProfileView *v = of_older_policy(t, policy);
+        ProfileView *fresh;
+
+        if (v == NULL)
+            return;
+        if (target_view(t, policy_profile(policy, v->profile->name), &fresh) == OK)
+            view_drop(fresh);
+        else
+            drop_views(t);
+    }
 }
 
 Err target_take_knowledge(Target *t)

@@ -1,8 +1,7 @@
-#include "worker/worker.h"
+#include "worker/edition.h"
 
 #include "base/encode.h"
 #include "base/text.h"
-#include "config/public_files.h"
 #include "crypto/warm.h"
 #include "phi/calendar.h"
 #include "sys/child.h"
@@ -158,6 +157,12 @@ static void on_listen(uv_poll_t *poll, int status, int events)
     }
 }
 
+void worker_listen(Worker *w)
+{
+    if (!w->draining)
+        (void)uv_poll_start(&w->listen_poll, UV_READABLE, on_listen);
+}
+
 /* --- time
  * -------------------------------------------------------------------------------------------- */
 
@@ -174,6 +179,13 @@ static void check_deadlines(Worker *w)
             session_farewell(s, &(Fault){ .code = CHP_5101,
                                           .fact = LIT("the session could not be set up in time") });
     }
+}
+
+static void check_pauses(Worker *w)
+{
+    for (Session *s = w->sessions; s != NULL; s = s->next)
+        if (s->phase == SESSION_PAUSING && now_ms(w) >= s->again_ms)
+            connect_again(s);
 }
 
 /* A text that takes longer to understand than anybody waits is not understood. */
@@ -203,7 +215,9 @@ static void on_tick(uv_timer_t *timer)
     budget_tick(w);
     tally_tick(w);
     targets_tick(w);
+    editions_tick(w);
     check_deadlines(w);
+    check_pauses(w);
     check_parses(w);
     explains_tick(w);
     holds_tick(w);
@@ -221,29 +235,13 @@ static void on_term(uv_signal_t *handle, int number)
 
     (void)number;
     w->draining = true;
+    (void)uv_poll_stop(&w->listen_poll); /* who comes now may be for whoever takes over */
     for (Session *s = w->sessions; s != NULL; s = s->next)
         session_farewell(s, &(Fault){ .code = CHP_3302, .fact = LIT("the gateway is stopping") });
 }
 
 /* --- starting
  * ------------------------------------------------------------------------------------------ */
-
-static Err load(Worker *w)
-{
-    CLEANUP(buf_done) Buf yaml = { 0 }, shown = { 0 }, hex = { 0 };
-    Problems problems = { 0 };
-
-    buf_init(&yaml, CONFIG_BYTES_MAX);
-    buf_init(&shown, 16 << 20);
-    buf_init(&hex, 128);
-    arena_init(&w->arena, CONFIG_ARENA_BYTES);
-    TRY(file_read_whole(CHILD_CONFIG_FD, &yaml));
-    TRY(config_load(buf_view(&yaml), &w->arena, &w->config, &problems));
-    TRY(config_show(&w->config, &shown));
-    w->policy_hash = hash_of(buf_view(&shown));
-    TRY(hex_encode(VIEW(w->policy_hash.bytes), &hex));
-    return arena_copy(&w->arena, buf_view(&hex), &w->policy_hash_hex);
-}
 
 static Err read_writer(const char *hex, Id *ret)
 {
@@ -271,9 +269,6 @@ static Err start(Worker *w)
     look_init(&w->looks, &PARSE_SQL, w->hash_key);
     TRY(parse_begin(w));
     TRY(recorder_init(&w->recorder, &w->loop, &w->writer, on_synced, w));
-    TRY(targets_begin(w));
-    TRY(tally_begin(w));
-    buf_done(&w->public_files);
     if (uv_check_init(&w->loop, &w->check) != 0 || uv_timer_init(&w->loop, &w->tick) != 0 ||
         uv_signal_init(&w->loop, &w->on_term) != 0 ||
         uv_poll_init(&w->loop, &w->listen_poll, w->listen_fd) != 0)
@@ -282,35 +277,16 @@ static Err start(Worker *w)
     (void)uv_check_start(&w->check, on_check);
     (void)uv_timer_start(&w->tick, on_tick, TICK_MS, TICK_MS);
     (void)uv_signal_start(&w->on_term, on_term, SIGTERM);
-    (void)uv_poll_start(&w->listen_poll, UV_READABLE, on_listen);
     return link_begin(w);
-}
-
-/* Certificates were read by the supervisor: a worker has no files. */
-static Err load_certificates(Worker *w)
-{
-    const Bytes cert = w->config.gateway.tls.cert;
-    const char *why;
-
-    buf_init(&w->public_files, PUBLIC_FILES_MAX);
-    TRY(file_read_whole(CHILD_FILES_FD, &w->public_files));
-    if (buf_len(&w->public_files) == 0)
-        return OK; /* TLS on neither side */
-    TRY(tls_warm());
-    if (cert.len == 0)
-        return OK;
-    const Err err = tls_server_new(public_file(buf_view(&w->public_files), cert), &w->tls, &why);
-    if (err != OK)
-        log_line(LOG_ERROR, "tls", "%.*s: %s", SHOW(cert), why);
-    return err;
 }
 
 /* Landlock before the first thread, seccomp after the last. */
 static Err serve(Worker *w)
 {
     TRY(crypto_warm());
-    TRY(load_certificates(w));
-    w->sandbox.optional = w->config.gateway.sandbox == SANDBOX_AUTO;
+    TRY(tls_warm()); /* also for a certificate that a reload brings */
+    TRY(worker_edition_begin(w, CHILD_CONFIG_FD));
+    w->sandbox.optional = w->edition->config.gateway.sandbox == SANDBOX_AUTO;
     TRY(sandbox_enter_files(&w->sandbox, NULL, 0));
     TRY(start(w));
     TRY(sandbox_enter_calls(&w->sandbox, SANDBOX_WORKER));
@@ -332,7 +308,7 @@ int worker_main(const char *slot, const char *writer_hex)
     w.slot = (uint32_t)number;
     w.listen_fd = CHILD_LISTEN_FD;
     read_clock(&w);
-    if (read_writer(writer_hex, &w.writer) != OK || load(&w) != OK || serve(&w) != OK) {
+    if (read_writer(writer_hex, &w.writer) != OK || serve(&w) != OK) {
         log_line(LOG_ERROR, "start", "the worker cannot start");
         return EXIT_CANNOT_START;
     }

@@ -23,6 +23,7 @@
 #include "worker/route.h"
 
 typedef struct Target Target;
+typedef struct WorkerEdition WorkerEdition; /* edition.h */
 typedef struct Account Account;
 
 /* What is known of a target at one moment; shared, immutable. */
@@ -52,6 +53,7 @@ typedef enum SessionPhase {
     SESSION_DIALING,
     SESSION_SECURING, /* TLS with the target */
     SESSION_UPSTREAM, /* signing in at the target */
+    SESSION_PAUSING,  /* it refused the gateway's password: once more in a moment */
     SESSION_OPEN,
     SESSION_ENDING, /* last words are on their way out */
     SESSION_DEAD,   /* freed at the end of the turn */
@@ -64,6 +66,7 @@ typedef struct Session {
     struct Session *previous, *next; /* all */
     struct Session *next_ready;      /* marked for the next turn */
     struct Session *next_turn;       /* taken for this one; may be marked anew meanwhile */
+    uint64_t born_epoch;             /* it may borrow from that edition and all later ones */
     bool ready;
     SessionPhase phase;
     int client_fd, server_fd;
@@ -71,8 +74,10 @@ typedef struct Session {
     int client_events, server_events; /* what is being polled for */
     Tls *client_tls, *server_tls;     /* NULL: plain */
     bool signing;                     /* the keeper was asked to sign the handshake */
+    uint64_t tls_epoch;               /* of the certificate that the client was shown */
     bool client_gone, server_gone;
     uint64_t deadline_ms; /* of the phase; 0: none */
+    uint64_t again_ms;    /* of the second try at the target; 0: none yet */
     uint64_t wait_synced; /* nothing leaves before the recorder has synced this far */
     bool durable;         /* something of this turn must be on disk before it takes effect */
     char peer[64];
@@ -117,7 +122,8 @@ typedef struct Session {
     /* A held command. */
     Id request;
     bool holding;
-    bool too_long; /* nobody can read this much: refused at the next step */
+    bool hold_is_stale; /* the rules changed while the keeper was being asked */
+    bool too_long;      /* nobody can read this much: refused at the next step */
     Arena held_words;
     Verdict held_verdict;
     Bytes held_check_word;  /* in held_words */
@@ -134,9 +140,8 @@ typedef struct Worker {
     uv_timer_t tick;
     uv_signal_t on_term;
     Arena arena;
-    Config config;
-    Hash policy_hash;
-    Bytes policy_hash_hex;
+    WorkerEdition *edition;  /* in force; older ones behind it */
+    WorkerEdition *prepared; /* NULL: no reload is under way */
     uint32_t slot;
     Id writer;
     Channel *supervisor, *keeper;
@@ -149,14 +154,10 @@ typedef struct Worker {
     LookCache looks;
     SipKey hash_key;
     SandboxState sandbox;
-    TlsContext *tls;  /* towards clients; NULL: none */
-    Buf public_files; /* until the start is over */
-    Target *targets;  /* one for each resource */
     uint64_t schemas; /* made so far, of all targets: no two have one generation */
     Account *accounts;
     uint64_t reported_ms;
-    Tally *tallies;  /* one for each resource: what the keeper was not told yet */
-    Histogram syncs; /* the same */
+    Histogram syncs; /* what the keeper was not told yet */
     uint64_t tallied_ms;
     DiskLevel disk;
     Fault no_budget; /* the words of the refusal being made, in `words` */
@@ -166,9 +167,12 @@ typedef struct Worker {
     struct Explain *explains;    /* that wait for a catalogue */
     size_t session_count;
     size_t seals_told;
-    bool announced, draining;
+    bool announced, draining; /* draining: the process ends */
+    bool closed;              /* nobody new is taken */
 } Worker;
 
+/* There is a segment to write into: until then whoever connects waits in the kernel's queue. */
+void worker_listen(Worker *w);
 int worker_main(const char *slot, const char *writer_hex);
 
 static inline uint64_t now_ms(const Worker *w)
@@ -191,6 +195,12 @@ void session_attach_server(Session *s, int fd);
 void session_detach_server(Session *s); /* nothing of it is left */
 Session *session_by_id(Worker *w, const Id *id);
 
+/* Cut while somebody was being asked for it: what comes now is too late. */
+static inline bool session_is_over(const Session *s)
+{
+    return s->phase == SESSION_ENDING || s->phase == SESSION_DEAD;
+}
+
 /* secure.c: TLS towards the client */
 void secure_begin(Session *s);        /* `S` has left */
 bool secure_begin_direct(Session *s); /* does the client begin with TLS? Then it has begun */
@@ -200,12 +210,17 @@ void secure_step(Session *s);
 void signin_step(Session *s);
 Bytes signin_setting(const PgStartup *p, const char *name, bool own);
 void signin_prepared(Session *s); /* keys or catalogue came in */
+/* The profile of its role has pseudonyms under keys that it was not lent yet. Until they are here
+ * nothing is ruled on. */
+Err signin_ask_missing_keys(Session *s) MUST_CHECK;
+const MaskingProfile *session_profile(const Session *s); /* NULL: none */
 Err session_write_start(Session *s) MUST_CHECK;
 
 /* connect.c: from there to the first ReadyForQuery */
 void connect_begin(Session *s);
 void connect_step(Session *s);
-bool connect_late(Session *s); /* the deadline is over; true: another address is tried */
+void connect_again(Session *s); /* the pause after a refused password is over */
+bool connect_late(Session *s);  /* the deadline is over; true: another address is tried */
 
 /* ports.c: what gate and protocol ask for */
 void ports_begin(Session *s);   /* what leaves can be recorded */
@@ -224,6 +239,7 @@ Err hold_ask(Session *s, const Command *command, const GateRuling *ruling) MUST_
 void hold_answered(Session *s, const HoldAnswer *a);
 void hold_withdraw(Session *s, const char *why);
 void hold_refuse_long(Session *s);
+void hold_renew(Session *s); /* withdrawn and judged again: the rules changed */
 /* How many times somebody who has waited so long should have been told again: at 1, 5 and 9 min. */
 unsigned hold_notices_due(uint64_t waited_ms);
 void holds_tick(Worker *w);
@@ -245,7 +261,6 @@ void budget_say_again(Worker *w); /* there is a new keeper */
 void budget_told(Worker *w, const Budget *m);
 
 /* tally.c: numbers for /metrics */
-Err tally_begin(Worker *w) MUST_CHECK;
 void tally_command(Session *s, Ruling ruling);
 void tally_receipt(Session *s, const Receipt *receipt);
 void tally_bytes(Session *s, uint64_t bytes);
@@ -265,9 +280,9 @@ void explains_forget(Worker *w); /* the keeper that asked is gone */
 Err link_begin(Worker *w) MUST_CHECK;
 void link_tick(Worker *w);
 /* target.c */
-Err targets_begin(Worker *w) MUST_CHECK;
 void targets_tick(Worker *w);
 Target *target_of(Worker *w, Bytes resource); /* NULL: no such resource */
+bool target_may_try_again(Target *t);         /* its password was refused; true once in a while */
 const Resource *target_resource(const Target *t);
 uint32_t target_index(const Target *t);
 /* target_tls.c. Must it be reached over TLS? Then SSLRequest, and steps until OK: *tls is made on

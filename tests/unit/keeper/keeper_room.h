@@ -53,7 +53,8 @@ static inline void room_start(Room *r, uint8_t writer)
 
     r->k = calloc(1, sizeof *r->k);
     EXPECT(r->k != NULL);
-    EXPECT(keeper_open(r->k, buf_view(&r->yaml), &id) == OK);
+    const Edition edition = { .yaml = buf_view(&r->yaml) };
+    EXPECT(keeper_open(r->k, &edition, &id) == OK);
 }
 
 static inline void room_worker(Room *r, uint8_t writer)

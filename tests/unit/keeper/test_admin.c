@@ -15,6 +15,8 @@ static const struct {
     { "agent.add", YES, NO, NO },        { "agent.ls", YES, NO, NO },
     { "agent.show", YES, NO, NO },       { "agent.pause", YES, NO, NO },
     { "agent.resume", YES, NO, NO },     { "agent.delete", YES, NO, NO },
+    { "reload", YES, NO, NO },           { "drain", YES, NO, NO },
+    { "drain.end", YES, NO, NO },        { "drain.state", YES, NO, NO },
     { "agent.token", YES, NO, NO },      { "token.create", YES, YES, YES },
     { "token.ls", YES, YES, YES },       { "token.revoke", YES, YES, YES },
     { "approvals", SIGN, YES, YES },     { "approve", SIGN, YES, YES },

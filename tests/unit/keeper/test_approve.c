@@ -293,9 +293,9 @@ static void only_sessions_of_that_worker(void)
     const StoreSession s = room_session(&r, "dana", IDENTITY_HUMAN, 1);
     const HoldAsk hold = hold_of(&s, 1);
     EXPECT(approve_hold(r.k, &(Id){ { 9 } }, &hold, &r.arena, &a) == ERR_MALFORMED);
-    HoldAsk nowhere = hold;
-    nowhere.resource = 5;
-    EXPECT(approve_hold(r.k, &r.worker.writer, &nowhere, &r.arena, &a) == ERR_MALFORMED);
+    HoldAsk nobody = hold;
+    nobody.group = (Bytes){ 0 };
+    EXPECT(approve_hold(r.k, &r.worker.writer, &nobody, &r.arena, &a) == ERR_MALFORMED);
     room_close(&r);
 }
 

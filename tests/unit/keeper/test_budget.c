@@ -115,7 +115,7 @@ static void used_up_is_kept_at_once(void)
 
     room_open(&r);
     room_people(&r);
-    r.k->config.recording.budget = (RecordingBudget){ .hour = 1000, .day = 4000 };
+    r.k->edition->config.recording.budget = (RecordingBudget){ .hour = 1000, .day = 4000 };
     (void)room_session(&r, "dana", IDENTITY_HUMAN, 7);
     r.k->budgets.written_mono_ns = r.k->now.mono_ns;
     EXPECT(record(&r, 7, 999) == OK && budgets_tick(r.k) == OK && r.k->budgets.dirty);
@@ -134,7 +134,7 @@ static void far_behind_nobody_begins_a_session(void)
 
     room_open(&r);
     room_people(&r);
-    r.k->config.recording.budget = budget;
+    r.k->edition->config.recording.budget = budget;
     (void)room_session(&r, "dana", IDENTITY_HUMAN, 7);
     EXPECT(record(&r, 7, 10 * MIB - 1) == OK); /* 8, an eighth of it and 1 */
     EXPECT(!budget_refuses(r.k, LIT("dana"), LIT("ehr"), &r.arena, &why));
@@ -215,7 +215,7 @@ static void a_volume_that_cannot_be_asked_is_a_full_one(void)
     Room r;
 
     room_open(&r);
-    r.k->config.recording.watermarks = (Watermarks){ .sessions = 99, .reads = 101 };
+    r.k->edition->config.recording.watermarks = (Watermarks){ .sessions = 99, .reads = 101 };
     watermark_look(r.k);
     EXPECT(r.k->disk.level == DISK_NORMAL || r.k->disk.percent >= 99);
     const char first = r.k->journal[0];

@@ -182,7 +182,7 @@ static void every_worker_hears_when_a_budget_is_used_up(void)
     second.keeper = p.room.k;
     second.next = p.room.k->peers;
     p.room.k->peers = &second;
-    p.room.k->config.recording.budget.hour = 1000;
+    p.room.k->edition->config.recording.budget.hour = 1000;
     (void)room_session(&p.room, "dana", IDENTITY_HUMAN, 7);
     recorded(&p, 7, 999);
     EXPECT(p.answers == 1);
@@ -297,8 +297,8 @@ static void handshakes_are_signed_and_nothing_else(void)
     begin(&p);
     (void)ask_signature(&p, TLS_ECDSA, (Bytes){ DATA, 32 });
     EXPECT(p.last == ERR_MALFORMED); /* there is no certificate: nobody may ask */
-    EXPECT(tls_key_new(buf_view(&pair.key), buf_view(&pair.certificate), &p.room.k->handshakes.key,
-                       &why) == OK);
+    EXPECT(tls_key_new(buf_view(&pair.key), buf_view(&pair.certificate),
+                       &p.room.k->edition->handshakes.key, &why) == OK);
     EXPECT(ask_signature(&p, TLS_ECDSA, (Bytes){ DATA, 32 }).len > 60 && p.last == OK);
     EXPECT(ask_signature(&p, TLS_ECDSA, (Bytes){ DATA, 20 }).len == 0 && p.last == OK);
     EXPECT(ask_signature(&p, TLS_RSA_PSS, (Bytes){ DATA, 256 }).len == 0 && p.last == OK);

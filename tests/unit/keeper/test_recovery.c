@@ -191,7 +191,7 @@ static void recovery_survives_the_keeper(void)
     journal_key_done(&r.k->diary.key);
     ledger_done(&r.k->ledger);
     keys_done(&r.k->keys);
-    buf_done(&r.k->policy_text);
+    keeper_editions_done(r.k);
     arena_done(&r.k->arena);
     free(r.k);
 
@@ -329,8 +329,8 @@ static void a_past_that_was_changed_is_not_made_again(void)
         else
             EXPECT(truncate(path.text, (off_t)len - 1) == 0);
         r.k = calloc(1, sizeof *r.k);
-        EXPECT(r.k != NULL &&
-               keeper_open(r.k, buf_view(&r.yaml), &writer) == (removed ? ERR_IO : ERR_REFUSED));
+        EXPECT(r.k != NULL && keeper_open(r.k, &(Edition){ .yaml = buf_view(&r.yaml) }, &writer) ==
+                                  (removed ? ERR_IO : ERR_REFUSED));
         keeper_close(r.k);
         free(r.k);
         EXPECT(access(in_journal(&r, "log.new").text, F_OK) != 0);

@@ -282,7 +282,7 @@ static void the_binding_is_checked_here(void)
     room_people(&r);
     EXPECT(tls_key_new(buf_view(&pair.key), buf_view(&pair.certificate), &key, &why) == OK);
     for (size_t i = 0; i < COUNT_OF(CASES); i++) {
-        Handshakes *h = &r.k->handshakes;
+        Handshakes *h = &r.k->edition->handshakes;
 
         h->key = CASES[i].certificate ? key : NULL;
         h->certificate.binding_len = CASES[i].certificate ? OURS.len : 0;
@@ -291,7 +291,7 @@ static void the_binding_is_checked_here(void)
         EXPECT(sign_in_saying(&r, "dana", text_of(PASSWORD), &CASES[i].saying).proved.ok ==
                CASES[i].ok);
     }
-    r.k->handshakes.key = key;
+    r.k->edition->handshakes.key = key;
     room_close(&r);
     pair_done(&pair);
 }

@@ -111,6 +111,67 @@ static void tokens(void)
     end(&f);
 }
 
+typedef struct FallenSeen {
+    size_t count;
+    Fallen why;
+} FallenSeen;
+
+static Err see_fallen(void *ctx, const StoreSession *session, Fallen why)
+{
+    FallenSeen *seen = ctx;
+
+    EXPECT(session->id.bytes[0] == 9 && session->writer.bytes[0] == 8);
+    *seen = (FallenSeen){ seen->count + 1, why };
+    return OK;
+}
+
+/* 0: it may go on. */
+static Fallen fallen(Folder *f, uint64_t now_ns)
+{
+    FallenSeen seen = { 0 };
+
+    EXPECT(store_session_fallen(f->store, now_ns, see_fallen, &seen) == OK && seen.count <= 1);
+    return seen.why;
+}
+
+static void a_session_falls_with_its_identity_or_credential(void)
+{
+    Folder f;
+    StoreUser u = dana();
+    StoreVerifier v = { .id = { { 3 } },
+                        .user = LIT("dana"),
+                        .kind = VERIFIER_TOKEN,
+                        .expires_ns = 100,
+                        .issued_by = LIT("root") };
+    StoreSession s = { .id = { { 9 } },
+                       .writer = { { 8 } },
+                       .user = LIT("dana"),
+                       .kind = IDENTITY_HUMAN,
+                       .resource = LIT("ehr"),
+                       .credential = v.id };
+    const IdText token = id_text('t', &v.id);
+
+    begin(&f);
+    EXPECT(store_user_add(f.store, &u) == OK && store_verifier_add(f.store, &v) == OK);
+    EXPECT(store_session_add(f.store, &s) == OK);
+    EXPECT(fallen(&f, 99) == 0 && fallen(&f, 100) == FALLEN_CREDENTIAL_EXPIRED);
+    u.expires_ns = 50;
+    EXPECT(store_user_update(f.store, &u) == OK);
+    EXPECT(fallen(&f, 49) == 0 && fallen(&f, 50) == FALLEN_USER_EXPIRED);
+    u.disabled = true;
+    EXPECT(store_user_update(f.store, &u) == OK && fallen(&f, 1) == FALLEN_USER_DISABLED);
+    u.disabled = false;
+    EXPECT(store_user_update(f.store, &u) == OK);
+    EXPECT(store_token_revoke(f.store, text_of(token.text), 7) == OK);
+    EXPECT(fallen(&f, 1) == FALLEN_CREDENTIAL_REVOKED);
+    EXPECT(store_user_remove(f.store, LIT("dana")) == OK && fallen(&f, 1) == FALLEN_USER_GONE);
+    u.created_ns = 6; /* the same name again is not the same person */
+    EXPECT(store_user_add(f.store, &u) == OK && fallen(&f, 1) == FALLEN_CREDENTIAL_GONE);
+    s.ended_ns = 2;
+    EXPECT(store_session_end(f.store, &s) == OK && fallen(&f, 1) == 0);
+    end(&f);
+}
+
 static void a_request_moves_once(void)
 {
     Folder f;
@@ -225,6 +286,7 @@ int main(void)
 {
     TEST(users_and_groups);
     TEST(tokens);
+    TEST(a_session_falls_with_its_identity_or_credential);
     TEST(a_request_moves_once);
     TEST(segments_ascend);
     TEST(a_rollback_leaves_nothing);

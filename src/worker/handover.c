@@ -1,0 +1,88 @@
+#include "worker/handover.h"
+
+#include "base/text.h"
+#include "worker/edition.h"
+
+static void cut(Session *s, Bytes fact)
+{
+    session_farewell(s, &(Fault){ .code = CHP_3303, .fact = fact, .next = LIT("connect again") });
+    session_mark(s);
+}
+
+/* The role that it signed in with, and no other: who has another one now connects again. */
+static const Role *same_role(const Session *s, const Policy *policy, const Resource *resource)
+{
+    const Role *role = policy_role(policy, &s->who, resource);
+
+    return role != NULL && text_eq(role->name, s->ruler.role->name) ? role : NULL;
+}
+
+static Err renew_view(Session *s)
+{
+    ProfileView *fresh;
+
+    if (s->view == NULL)
+        return OK;
+    TRY(target_view(s->target, session_profile(s), &fresh));
+    view_drop(s->view);
+    s->view = fresh;
+    if (s->phase != SESSION_OPEN)
+        return OK;
+    s->ruler.schema = fresh->knowledge->schema;
+    s->ruler.protection = fresh->protection;
+    s->pg.phi = resource_is_phi(target_resource(s->target));
+    return OK;
+}
+
+/* Its rule, its words, its approval are of rules that are gone. */
+static void judge_again(Session *s)
+{
+    if (s->phase != SESSION_OPEN || s->gate.wait != GATE_WAITS_PERSON)
+        return;
+    if (!s->holding) {
+        s->hold_is_stale = true; /* the keeper's answer is on its way */
+        return;
+    }
+    hold_renew(s);
+}
+
+static void hand_over(Session *s, bool same_rules)
+{
+    const Worker *w = s->worker;
+    const Policy *policy = &w->edition->config.policy;
+
+    if (s->phase == SESSION_ENDING || s->phase == SESSION_DEAD)
+        return;
+    if (!s->recorded) {
+        if (s->target != NULL)
+            s->target = target_of(s->worker, s->signin.startup.database);
+        return;
+    }
+    const Resource *was = target_resource(s->target);
+    if (target_of(s->worker, was->name) != s->target) {
+        cut(s, LIT("the configuration changed, and this resource is not the same any more"));
+        return;
+    }
+    const Role *role = same_role(s, policy, was);
+    if (role == NULL) {
+        cut(s, LIT("the configuration changed, and the role of this session is gone"));
+        return;
+    }
+    s->ruler.policy = policy;
+    s->ruler.resource = was;
+    s->ruler.role = role;
+    if (signin_ask_missing_keys(s) != OK || renew_view(s) != OK) {
+        session_farewell(s, &(Fault){ .code = CHP_5202 });
+        return;
+    }
+    if (!same_rules)
+        judge_again(s);
+}
+
+void hand_over_sessions(Worker *w, bool same_rules)
+{
+    for (Session *s = w->sessions, *next; s != NULL; s = next) {
+        next = s->next;
+        hand_over(s, same_rules);
+    }
+}
