@@ -295,7 +295,9 @@ static void on_md5(void *ctx, const ChannelMessage *m)
 static Err ask_md5(Target *t)
 {
     CLEANUP(buf_done) Buf body = { 0 };
-    const UpstreamMd5 ask = { .resource = t->index, .salt = t->upstream.md5_salt };
+    const UpstreamMd5 ask = { .epoch = t->worker->edition->epoch,
+                              .resource = t->index,
+                              .salt = t->upstream.md5_salt };
 
     buf_init(&body, 256);
     TRY(pack_upstream_md5(&body, &ask));
@@ -398,6 +400,8 @@ static void take(Target *t)
         err = on_signin(t);
     if (err == OK && t->phase == TARGET_READING)
         err = on_answer(t);
+    if (err == ERR_REFUSED)
+        t->refused = text_eq(t->upstream.refused, LIT("28P01"));
     if (err == OK)
         flush(t);
     else if (t->phase == TARGET_SIGNIN && text_eq(t->upstream.refused, LIT("57P03")))

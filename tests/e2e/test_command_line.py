@@ -143,7 +143,7 @@ def test_zsh_completes(tmp_path):
     shown = subprocess.run(["zsh", "-f", "-c", script], capture_output=True, text=True, cwd=tmp_path)
     assert shown.stderr == ""
     lines = shown.stdout.splitlines()
-    assert lines[0] == "_chaperone" and "passwd:Set a password." in lines
+    assert lines[0] == "_chaperone" and "passwd:Set a password; sessions that the old one opened end." in lines
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh"])
