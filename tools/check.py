@@ -118,7 +118,7 @@ def fuzz(count, seconds):
 def main():
     parser = argparse.ArgumentParser(prog="./dev check")
     parser.add_argument("--quick", action="store_true", help="rules and unit tests of the plain build")
-    parser.add_argument("--full", nargs="*", metavar="PART", help="the long versions: kill fuzz faults package drivers")
+    parser.add_argument("--full", nargs="*", metavar="PART", help="the long versions: kill fuzz faults package drivers soak")
     options = parser.parse_args()
     count = Count()
     rules(count)
@@ -140,6 +140,8 @@ def main():
         if list(ROOT.glob("tests/faults/test_*.py")):
             rounds = "100" if full and "kill" in parts else "10"
             pytest(count, f"kill -9, {rounds} rounds", "tests/faults", env={"KILL_ROUNDS": rounds})
+        soak = ["--seconds", "1800"] if full and "soak" in parts else ["--seconds", "20", "--few"]
+        rule(count, f"soak, {soak[1]} s", ["/usr/bin/python3", "tests/soak/soak.py", *soak])
         if pathlib.Path(ROOT, "tools/fuzz.py").exists():
             fuzz(count, 600 if full and "fuzz" in parts else 10)
     tail = f", {count.skipped} skipped" if count.skipped else ""
