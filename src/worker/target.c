@@ -40,26 +40,6 @@ static void flush(Target *t);
 static void lost(Target *t, const char *why);
 static void on_ready(uv_poll_t *poll, int status, int events);
 
-const Resource *target_resource(const Target *t)
-{
-    return t->resource;
-}
-
-uint32_t target_index(const Target *t)
-{
-    return t->index;
-}
-
-Target *target_of(Worker *w, Bytes resource)
-{
-    const WorkerEdition *e = w->edition;
-
-    for (size_t i = 0; i < e->config.policy.resources.count; i++)
-        if (text_eq(e->config.policy.resources.at[i].name, resource))
-            return e->targets[i];
-    return NULL;
-}
-
 bool target_is_known(const Target *t)
 {
     return t->knowledge != NULL && !t->wanted;

@@ -1,6 +1,8 @@
 /* A target comes with the first edition that names it, and goes with the last. */
 #include "worker/target.h"
 
+#include "base/text.h"
+#include "worker/edition.h"
 #include "worker/leg.h"
 
 #include <stdlib.h>
@@ -47,4 +49,24 @@ void target_free(Target *t)
     for (size_t k = 0; k < CATALOGUE_COUNT; k++)
         buf_done(&t->rows.rows[k]);
     free(t);
+}
+
+const Resource *target_resource(const Target *t)
+{
+    return t->resource;
+}
+
+uint32_t target_index(const Target *t)
+{
+    return t->index;
+}
+
+Target *target_of(Worker *w, Bytes resource)
+{
+    const WorkerEdition *e = w->edition;
+
+    for (size_t i = 0; i < e->config.policy.resources.count; i++)
+        if (text_eq(e->config.policy.resources.at[i].name, resource))
+            return e->targets[i];
+    return NULL;
 }

@@ -74,7 +74,7 @@ static void a_target_is_where_and_as_whom(void)
     const Resource a = { .name = LIT("ehr"),
                          .type = RESOURCE_POSTGRES,
                          .addresses = { &at, 1 },
-                         .credentials = { LIT("gate"), LIT("file:/p") },
+                         .credentials = { LIT("gate"), LIT("file:/p"), MD5_REFUSE },
                          .tls = { TLS_VERIFY_FULL, LIT("file:/ca") } };
     Resource b = a;
 

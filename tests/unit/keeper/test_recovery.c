@@ -191,6 +191,7 @@ static void recovery_survives_the_keeper(void)
     journal_key_done(&r.k->diary.key);
     ledger_done(&r.k->ledger);
     keys_done(&r.k->keys);
+    tallies_done(&r.k->tallies);
     keeper_editions_done(r.k);
     arena_done(&r.k->arena);
     free(r.k);
