@@ -1,10 +1,11 @@
 #!/usr/bin/python3
-"""Builds every fuzzer and runs each for a while from its corpus. Usage: fuzz.py BUILD --seconds N
+"""Builds every fuzzer and runs each for a while from its corpus, one on each core. Usage: fuzz.py BUILD --seconds N
 
 New inputs stay in BUILD/corpus; seeds are committed under tests/fuzz/corpus/NAME.
 A crash prints its input's path and the report. Last line: N passed, N failed.
 """
 import argparse
+import concurrent.futures
 import os
 import pathlib
 import subprocess
@@ -33,10 +34,10 @@ def run_one(binary, seconds, build):
     done = subprocess.run(args, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=ROOT)
     text = done.stdout.decode(errors="replace")
     last = [line for line in text.splitlines() if line.startswith("#")][-1:] or [""]
-    print(f"{'ok' if done.returncode == 0 else 'FAILED':6} fuzz {name}: {last[0][:100]}")
+    report = f"{'ok' if done.returncode == 0 else 'FAILED':6} fuzz {name}: {last[0][:100]}\n"
     if done.returncode != 0:
-        print(text[-6000:])
-    sys.stdout.flush()
+        report += text[-6000:] + "\n"
+    print(report, end="", flush=True)
     return done.returncode == 0
 
 
@@ -48,7 +49,8 @@ def main():
     build = ROOT / options.build
     build_all(build)
     binaries = sorted(p for p in (build / "tests").rglob("fuzz_*") if p.is_file() and os.access(p, os.X_OK))
-    results = [run_one(b, options.seconds, build) for b in binaries]
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        results = list(pool.map(lambda binary: run_one(binary, options.seconds, build), binaries))
     print(f"{sum(results)} passed, {len(results) - sum(results) + (not results)} failed")
     return 0 if results and all(results) else 1
 
