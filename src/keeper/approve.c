@@ -142,6 +142,11 @@ typedef struct Asker {
     const HoldAsk *ask;
 } Asker;
 
+static uint32_t people_asked(const HoldAsk *ask)
+{
+    return ask->count > 0 ? ask->count : 1;
+}
+
 static Err make_request(Keeper *k, const Asker *by, Arena *a, StoreRequest *ret)
 {
     CLEANUP(buf_done) Buf sealed = { 0 };
@@ -161,7 +166,7 @@ static Err make_request(Keeper *k, const Asker *by, Arena *a, StoreRequest *ret)
                            .decision = ask->decision,
                            .group = ask->group,
                            .unit = ask->unit,
-                           .count = ask->count > 0 ? ask->count : 1,
+                           .count = people_asked(ask),
                            .ticket = ask->ticket != 0,
                            .created_ns = k->now.unix_ns,
                            .deadline_ns = k->now.unix_ns + hold * MS_NS,
@@ -249,6 +254,34 @@ static Err too_many(Keeper *k, const StoreSession *session, bool *ret)
     return OK;
 }
 
+/* Why it is not asked at all; *ret empty: it is. */
+static Err why_not_asked(Keeper *k, const Asker *by, Arena *a, Bytes *ret)
+{
+    CLEANUP(buf_done) Buf words = { 0 };
+    const uint32_t count = people_asked(by->ask);
+    const StoreRequest probe = { .caller = by->session->user,
+                                 .group = by->ask->group,
+                                 .count = count };
+    bool full, enough;
+
+    *ret = (Bytes){ 0 };
+    TRY(too_many(k, by->session, &full));
+    if (full) {
+        *ret = LIT("3 requests of this agent are open already");
+        return OK;
+    }
+    TRY(approvers_are_enough(k, &probe, &enough));
+    if (enough)
+        return OK;
+    buf_init(&words, SHOWN_MAX + 256);
+    if (count == 1)
+        TRY(text_format(&words, "there is nobody in %.*s who could answer", SHOW(by->ask->group)));
+    else
+        TRY(text_format(&words, "there are not %u people in %.*s who could answer", count,
+                        SHOW(by->ask->group)));
+    return arena_copy(a, buf_view(&words), ret);
+}
+
 static bool well_formed(const HoldAsk *ask)
 {
     return ask->text.len <= LIMIT_HELD_TEXT && ask->fact.len <= SHOWN_MAX &&
@@ -260,7 +293,6 @@ Err approve_hold(Keeper *k, const Id *writer, const HoldAsk *ask, Arena *a, Hold
 {
     StoreSession session;
     StoreRequest r;
-    bool full;
 
     *ret = (HoldAnswer){ 0 };
     if (!well_formed(ask))
@@ -275,11 +307,9 @@ Err approve_hold(Keeper *k, const Id *writer, const HoldAsk *ask, Arena *a, Hold
         return meet(k, &by, &r, ret);
     if (same != ERR_MORE)
         return same;
-    TRY(too_many(k, &session, &full));
-    if (full) {
-        ret->why = LIT("3 requests of this agent are open already");
+    TRY(why_not_asked(k, &by, a, &ret->why));
+    if (ret->why.len > 0)
         return OK;
-    }
     TRY(make_request(k, &by, a, &r));
     say(ret, &r, r.ticket ? HOLD_TICKET : HOLD_WAITING);
     return OK;

@@ -44,6 +44,8 @@ typedef struct Reply {
 
 /* Why this person may not answer this request; NULL: they may. */
 const char *approve_why_not(Keeper *k, const StoreRequest *r, const Approver *by);
+/* approvers.c: as many as it asks for could answer it, with a credential that they hold now. */
+Err approvers_are_enough(Keeper *k, const StoreRequest *r, bool *ret) MUST_CHECK;
 /* ERR_REFUSED: *ret_why says it. ERR_IO: nothing has happened. On OK `r` is as it is now. */
 Err approve_answer(Keeper *k, StoreRequest *r, const Approver *by, const Reply *reply,
                    const char **ret_why) MUST_CHECK;

@@ -184,6 +184,15 @@ def accounts_of_the_requester(site, gate):
     waiting = held(3)
     gate.cli("approve", request(), token=tokens["given"])
     assert not wire.errors(waiting.done()) and phone(site, 15) == "(512) 555-0163"
+    # Only `made` is left, who may not: nobody waits for an answer that cannot come.
+    for user in ("taken", "given", "other"):
+        gate.cli("user", "disable", user)
+    told = wire.errors(held(4).done(5))[0]["M"]
+    assert "approval cannot be asked for: there is nobody in privacy-office who could answer" in told
+    gate.cli("user", "enable", "other")
+    waiting = held(5)
+    gate.cli("approve", request(), token=tokens["other"])
+    assert not wire.errors(waiting.done()) and phone(site, 15) == "(512) 555-0165"
     client.close()
 
 

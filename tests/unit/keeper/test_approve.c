@@ -204,6 +204,35 @@ static void two_distinct_people(void)
     room_close(&r);
 }
 
+static HoldAnswer ask_of(Room *r, const StoreSession *s, Bytes group, uint32_t count)
+{
+    HoldAsk hold = hold_of(s, 9);
+    HoldAnswer answer;
+
+    hold.group = group;
+    hold.count = count;
+    EXPECT(approve_hold(r->k, &r->worker.writer, &hold, &r->arena, &answer) == OK);
+    return answer;
+}
+
+/* pat and kim could; the third that is asked for is not there. */
+static void nobody_is_asked_where_too_few_could_answer(void)
+{
+    Room r;
+
+    room_open(&r);
+    room_people(&r);
+    const StoreSession s = room_session(&r, "dana", IDENTITY_HUMAN, 1);
+    const HoldAnswer three = ask_of(&r, &s, LIT("privacy-office"), 3);
+    EXPECT(three.state == HOLD_REFUSED);
+    EXPECT(text_eq(three.why, LIT("there are not 3 people in privacy-office who could answer")));
+    const HoldAnswer none = ask_of(&r, &s, LIT("no-such-role"), 1);
+    EXPECT(none.state == HOLD_REFUSED);
+    EXPECT(text_eq(none.why, LIT("there is nobody in no-such-role who could answer")));
+    EXPECT(ask_of(&r, &s, LIT("privacy-office"), 2).state == HOLD_WAITING);
+    room_close(&r);
+}
+
 static void a_denial_stands_for_an_hour(void)
 {
     Room r;
@@ -346,6 +375,7 @@ int main(void)
     TEST(the_requester_made_the_approver);
     TEST(a_reset_by_the_requester_counts);
     TEST(two_distinct_people);
+    TEST(nobody_is_asked_where_too_few_could_answer);
     TEST(a_denial_stands_for_an_hour);
     TEST(time_runs_out);
     TEST(nobody_waits_any_more);
