@@ -203,7 +203,7 @@ guardrails:
   - {{name: no-unbounded-delete, resources: [ehr], match: {{statement: [delete, update], where: absent}}, message: "DELETE and UPDATE need a WHERE clause here.", suggest: add-where}}
   - {{name: no-ddl, resources: [ehr], match: {{effect: [ddl, priv, admin, file, net, os, repl]}}}}
 approvals:
-  - {{name: writes-on-phi, when: {{labels: {{phi: "yes"}}, effects: [write]{when}}}, ask: {{group: privacy-office, count: 1}}, grant: {{valid: 15m}}, wait: hold-then-ticket, hold: {hold}}}
+  - {{name: writes-on-phi, when: {{labels: {{phi: "yes"}}, effects: [write]{when}}}, ask: {{group: privacy-office, count: 1}}, grant: {{valid: 15m}}, wait: hold-then-ticket, ticket_after: {ticket_after}, hold: {hold}}}
 recording: {{budget: {{hour: {hour}, day: {day}}}, watermarks: {{sessions: {sessions_mark}, reads: {reads_mark}}}}}
 """
 
@@ -224,7 +224,7 @@ class Gateway:
         password.write_text(GATE_PASSWORD + "\n")
         os.chmod(password, 0o644)  # the keeper has an account of its own when we are root
         values = {"hold": "10m", "workers": 2, "sandbox": os.environ.get("CHAPERONE_SANDBOX", "auto"),
-                  "clear": "", "when": "", "extra_roles": "", "admins": "", "hour": "1024GiB", "day": "1024GiB",
+                  "ticket_after": "0s", "clear": "", "when": "", "extra_roles": "", "admins": "", "hour": "1024GiB", "day": "1024GiB",
                   # Whatever volume the tests run on is not the journal's own.
                   "sessions_mark": 98, "reads_mark": 99, "listen": "127.0.0.1", "gateway_tls": "", "metrics": "",
                   "target_host": "127.0.0.1", "target_tls": "mode: disable", "target_more": ""}

@@ -278,13 +278,21 @@ static const Field APPROVAL_FIELDS[] = {
       .choices = &WAIT_CHOICES,
       .standard = "hold-then-ticket",
       .doc = "`hold`: the session waits. `ticket`: it gets a request id at once. "
-             "`hold-then-ticket`: people wait, agents and services get the id." },
+             "`hold-then-ticket`: people wait; agents and services wait for `ticket_after`, then "
+             "get the id, and the request stays open." },
     { .key = "hold",
       .type = FIELD_DURATION,
       AT(Approval, hold_ms),
       .min = MS_SECOND,
       .max = MS_DAY,
       .doc = "How long a session waits; `gateway.hold_default` when left out." },
+    { .key = "ticket_after",
+      .type = FIELD_DURATION,
+      AT(Approval, ticket_after_ms),
+      .standard = "45s",
+      .max = MS_HOUR,
+      .doc = "How long agents and services wait for an answer before they get the request's id; "
+             "`0s`: not at all." },
     LATER("notify", "Messages to chat and pagers."),
     LATER("who", "Emergency access."),
     LATER("after", "Review after emergency access."),

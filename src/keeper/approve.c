@@ -142,6 +142,11 @@ typedef struct Asker {
     const HoldAsk *ask;
 } Asker;
 
+static bool session_waits(const HoldAsk *ask)
+{
+    return ask->ticket == 0 || ask->waits != 0;
+}
+
 static uint32_t people_asked(const HoldAsk *ask)
 {
     return ask->count > 0 ? ask->count : 1;
@@ -171,7 +176,7 @@ static Err make_request(Keeper *k, const Asker *by, Arena *a, StoreRequest *ret)
                            .created_ns = k->now.unix_ns,
                            .deadline_ns = k->now.unix_ns + hold * MS_NS,
                            .valid_ms = ask->valid_ms };
-    if (!ret->ticket)
+    if (session_waits(ask))
         ret->writer = by->session->writer;
     random_fill(ret->id.bytes, sizeof ret->id.bytes);
     TRY(arena_copy(a, text_of(word.text), &ret->check_word));
@@ -196,12 +201,14 @@ static void say(HoldAnswer *ret, const StoreRequest *r, HoldState state)
                          .approval_leaf = r->leaf };
 }
 
-/* Somebody of the same caller waits for the same already, or left a ticket for it. */
+/* Somebody of the same caller waits for the same already, or left a ticket for it. A session that
+ * would only wait for a while takes nobody's place. */
 static Err join(Keeper *k, const Asker *by, StoreRequest *r, HoldAnswer *ret)
 {
     const bool same = id_eq(&r->session, &by->session->id);
+    const bool stays = session_waits(by->ask) && (by->ask->ticket == 0 || !waits(r) || same);
 
-    if (by->ask->ticket == 0 && (!waits(r) || !same)) {
+    if (stays && (!waits(r) || !same)) {
         const StoreRequest before = *r;
         r->session = by->session->id;
         r->writer = by->session->writer;
@@ -212,7 +219,7 @@ static Err join(Keeper *k, const Asker *by, StoreRequest *r, HoldAnswer *ret)
             approve_tell(k, &left, HOLD_WITHDRAWN);
         }
     }
-    say(ret, r, by->ask->ticket != 0 ? HOLD_TICKET : HOLD_WAITING);
+    say(ret, r, stays ? HOLD_WAITING : HOLD_TICKET);
     return OK;
 }
 
@@ -311,7 +318,7 @@ Err approve_hold(Keeper *k, const Id *writer, const HoldAsk *ask, Arena *a, Hold
     if (ret->why.len > 0)
         return OK;
     TRY(make_request(k, &by, a, &r));
-    say(ret, &r, r.ticket ? HOLD_TICKET : HOLD_WAITING);
+    say(ret, &r, session_waits(ask) ? HOLD_WAITING : HOLD_TICKET);
     return OK;
 }
 
@@ -371,7 +378,10 @@ Err approve_withdraw(Keeper *k, const Id *writer, const HoldWithdraw *m)
     if (err == ERR_MORE || (err == OK && !id_eq(&r.writer, writer)))
         return OK; /* answered, or taken over, while the message was under way */
     TRY(err);
+    const StoreRequest before = r;
     const Err left = leave(k, &r, m->why.len > 0 ? m->why : LIT("withdrawn by the caller"));
+    if (left == OK && m->ticket != 0 && r.state == REQUEST_OPEN)
+        approve_tell(k, &before, HOLD_TICKET);
     return left == ERR_MORE ? OK : left;
 }
 

@@ -267,11 +267,12 @@ typedef enum DiskLevel {
     F(U32, count)                                                                                  \
     F(U64, hold_ms)                                                                                \
     F(U64, valid_ms)                                                                               \
-    F(U8, ticket)
+    F(U8, ticket)                                                                                  \
+    F(U8, waits) /* with a ticket: the session waits for a while first */
 typedef enum HoldState {
     HOLD_REFUSED = 0, /* too many open requests, denied recently, nobody could answer: `why` */
     HOLD_WAITING,     /* an answer will come as HOLD_ANSWER */
-    HOLD_TICKET,      /* the caller does not wait */
+    HOLD_TICKET,      /* the caller does not wait, or not any longer */
     HOLD_APPROVED,    /* an earlier request for this unit was approved; it is used up now */
     HOLD_DENIED,
     HOLD_EXPIRED,
@@ -286,7 +287,8 @@ typedef enum HoldState {
     F(KEY, approval_leaf) /* hash of the answer's leaf in the keeper's segment */
 #define HOLD_WITHDRAW_FIELDS(F)                                                                    \
     F(ID, request)                                                                                 \
-    F(BYTES, why)
+    F(BYTES, why)                                                                                  \
+    F(U8, ticket) /* 1: it has waited enough and takes its ticket; HOLD_TICKET answers */
 #define SESSION_KILL_FIELDS(F)                                                                     \
     F(ID, session)                                                                                 \
     F(U32, code) /* MessageCode */                                                                 \

@@ -39,11 +39,12 @@ const char *ruling_name(Ruling ruling); /* "deny", "hold", "allow" */
 
 /* What a hold asks for; from the approval rule that matched. */
 typedef struct HoldTerms {
-    Bytes group;       /* who may answer: "privacy-office" */
-    uint32_t count;    /* how many distinct people */
-    uint64_t hold_ms;  /* how long a person's session waits */
-    uint64_t valid_ms; /* how long an approval may be used once given */
-    bool ticket;       /* the caller does not wait: CHP-3202 with a request id */
+    Bytes group;              /* who may answer: "privacy-office" */
+    uint32_t count;           /* how many distinct people */
+    uint64_t hold_ms;         /* how long a person's session waits */
+    uint64_t valid_ms;        /* how long an approval may be used once given */
+    bool ticket;              /* the caller does not wait to the end: CHP-3202 with a request id */
+    uint64_t ticket_after_ms; /* but that long; 0: not at all */
 } HoldTerms;
 
 typedef struct Verdict {

@@ -213,6 +213,7 @@ static Verdict hold(const Judgement *in, size_t index, size_t statement)
         .hold_ms = rule->hold_ms > 0 ? rule->hold_ms : in->policy->hold_default_ms,
         .valid_ms = rule->grant.valid_ms,
         .ticket = takes_ticket(rule, in->identity->kind),
+        .ticket_after_ms = rule->wait == WAIT_TICKET ? 0 : rule->ticket_after_ms,
     };
     return v;
 }

@@ -190,7 +190,8 @@ typedef struct Approval {
     ApprovalAsk ask;
     ApprovalGrant grant;
     Wait wait;
-    uint64_t hold_ms; /* 0: the policy's */
+    uint64_t hold_ms;         /* 0: the policy's */
+    uint64_t ticket_after_ms; /* WAIT_HOLD_THEN_TICKET: what agents and services wait */
 } Approval;
 
 typedef struct MaskingProfiles {

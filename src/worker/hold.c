@@ -1,8 +1,8 @@
 /* A command that waits for a person: asked, answered, withdrawn.
  *
  *     ask ──▶ WAITING ──▶ approved: ruled on again, runs     denied, expired: refused
- *        └──▶ TICKET: refused with the request's id; the same command by the same caller runs
- *             once when a person has said yes
+ *        └──▶ TICKET, at once or after a while: refused with the request's id; the same command by
+ *             the same caller runs once when a person has said yes
  *
  * Client gone, Ctrl-C, deadline, keeper restarted: each ends in one of these. */
 #include "worker/edition.h"
@@ -12,6 +12,8 @@
 #include "record/payload.h"
 
 #include <string.h>
+
+enum { ASK_AGAIN_MS = 3000 };
 
 /* --- the unit that is approved: these exact bytes ------------------------------------------ */
 
@@ -65,18 +67,25 @@ static Err tell_waiting(Session *s, uint64_t waited_ms)
     CLEANUP(buf_done) Buf fact = { 0 }, detail = { 0 };
     const Verdict *v = &s->held_verdict;
     const uint64_t left_ms = v->hold.hold_ms - waited_ms;
+    const uint64_t after_s = (v->hold.ticket_after_ms + 999) / 1000;
 
     buf_init(&fact, 1024);
     buf_init(&detail, 4096);
-    TRY(text_format(&fact, "%swaiting for approval %s (check word: %.*s) by %.*s, up to %llu min",
+    TRY(text_format(&fact, "%swaiting for approval %s (check word: %.*s) by %.*s, up to ",
                     waited_ms > 0 ? "still " : "", s->held_request.text, SHOW(s->held_check_word),
-                    SHOW(v->hold.group), (unsigned long long)(left_ms + 59999) / 60000));
+                    SHOW(v->hold.group)));
+    if (v->hold.ticket)
+        TRY(text_format(&fact, "%llu s; the request stays open after that",
+                        (unsigned long long)after_s));
+    else
+        TRY(text_format(&fact, "%llu min", (unsigned long long)(left_ms + 59999) / 60000));
     TRY(text_format(&detail, "rule %.*s: %.*s", SHOW(v->rule), SHOW(v->fault.fact)));
     const Fault fault = { .code = CHP_3201,
                           .rule = v->rule,
                           .fact = buf_view(&fact),
                           .detail = buf_view(&detail),
-                          .hint = LIT("Ctrl-C withdraws the request") };
+                          .hint = v->hold.ticket ? LIT("run it again once it is approved")
+                                                 : LIT("Ctrl-C withdraws the request") };
     return s->gate.proto->notify(s->gate.proto_state, &s->gate.wire, &fault, (Bytes){ 0 });
 }
 
@@ -196,6 +205,7 @@ static void on_asked(void *ctx, const ChannelMessage *m)
         return;
     }
     s->holding = true;
+    s->ticket_asked_ms = 0;
     s->held_since_ms = now_ms(s->worker);
     s->held_notices = 0;
     if (arena_copy(&s->held_words, a.check_word, &s->held_check_word) != OK ||
@@ -220,6 +230,7 @@ static Err pack_ask(Session *s, const Command *c, const GateRuling *ruling, Buf 
         .hold_ms = v->hold.hold_ms,
         .valid_ms = v->hold.valid_ms,
         .ticket = v->hold.ticket,
+        .waits = v->hold.ticket_after_ms > 0,
     };
     HoldAsk whole = ask;
 
@@ -293,11 +304,36 @@ static void remind(Session *s)
         session_farewell(s, &(Fault){ .code = CHP_5301 });
 }
 
+/* An agent has waited enough. It is told by the keeper: an answer may be on its way. A keeper that
+ * was restarted is asked again. */
+static void take_ticket(Session *s)
+{
+    CLEANUP(buf_done) Buf body = { 0 };
+    const HoldWithdraw ask = { .request = s->request, .ticket = 1 };
+
+    s->ticket_asked_ms = now_ms(s->worker);
+    buf_init(&body, 64);
+    if (pack_hold_withdraw(&body, &ask) == OK)
+        (void)!channel_tell(s->worker->keeper, ASK_HOLD_WITHDRAW, buf_view(&body), -1);
+}
+
+static void hold_tick(Session *s)
+{
+    const HoldTerms *terms = &s->held_verdict.hold;
+    const uint64_t now = now_ms(s->worker);
+
+    if (!terms->ticket)
+        remind(s);
+    else if (now - s->held_since_ms >= terms->ticket_after_ms &&
+             now - s->ticket_asked_ms >= ASK_AGAIN_MS)
+        take_ticket(s);
+}
+
 void holds_tick(Worker *w)
 {
     for (Session *s = w->sessions; s != NULL; s = s->next)
         if (s->holding && s->phase == SESSION_OPEN)
-            remind(s);
+            hold_tick(s);
 }
 
 /* --- withdrawing ------------------------------------------------------------------------------ */
@@ -305,7 +341,7 @@ void holds_tick(Worker *w)
 void hold_withdraw(Session *s, const char *why)
 {
     CLEANUP(buf_done) Buf body = { 0 };
-    const HoldWithdraw ask = { s->request, text_of(why) };
+    const HoldWithdraw ask = { .request = s->request, .why = text_of(why) };
 
     s->holding = false;
     buf_init(&body, 1024);

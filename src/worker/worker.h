@@ -126,9 +126,10 @@ typedef struct Session {
     bool too_long;      /* nobody can read this much: refused at the next step */
     Arena held_words;
     Verdict held_verdict;
-    Bytes held_check_word;  /* in held_words */
-    uint64_t held_since_ms; /* the request was made then */
-    unsigned held_notices;  /* reminders the client was sent */
+    Bytes held_check_word;    /* in held_words */
+    uint64_t held_since_ms;   /* the request was made then */
+    uint64_t ticket_asked_ms; /* it has waited as long as it would, and said so then; 0: not yet */
+    unsigned held_notices;    /* reminders the client was sent */
     Hash approval_leaf;
     IdText held_request;
 } Session;
