@@ -1,4 +1,5 @@
 """Hostile input: one clear refusal each, and nobody else notices."""
+import os
 import socket
 import struct
 
@@ -87,7 +88,8 @@ def test_a_long_legal_statement_is_one_sessions_business(site, neighbour):
     """Understood on a thread of its own: it works, and neighbours on the same worker do not wait."""
     import threading
     import time
-    numbers = ",".join(str(n) for n in range(1, 60_000))
+    # Sanitizers take their time: less text for the same 2 s.
+    numbers = ",".join(str(n) for n in range(1, 15_000 if os.environ.get("CHAPERONE_BUILD") else 60_000))
     text = f"SELECT id FROM patient WHERE id IN ({numbers}) AND id < 4 ORDER BY id"
     clients = [site.wire() for _ in range(4)]
     results = []
