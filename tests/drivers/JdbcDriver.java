@@ -158,10 +158,14 @@ public class JdbcDriver {
                 w[i] = unescaped(w[i]);
             try {
                 if (w[0].equals("open")) {
-                    if (c != null)
-                        c.close();
+                    Connection before = c;
+                    c = null;
+                    if (before != null)
+                        before.close();
                     c = DriverManager.getConnection(w[1], w[2], w[3]);
                     OUT.println("{}");
+                } else if (c == null) {
+                    OUT.println("{\"error\": \"not connected\"}");
                 } else {
                     OUT.println(step(c, w));
                 }

@@ -106,8 +106,8 @@ class Driver(threading.Thread):
             return
         beyond = time.monotonic() - began - soak.usual[driver][2]
         soak.took(driver, beyond)
-        if beyond > HANG_S * len(names):
-            soak.say(f"{driver} {names} took {beyond:.1f} s longer than all cases undisturbed")
+        if beyond > HANG_S * len(names) + soak.usual[driver][2]:
+            soak.say(f"{driver} {names} took {beyond:.1f} s longer than all cases undisturbed, which took {soak.usual[driver][2]:.1f} s")
         for name in names:
             soak.count(f"{driver} cases")
             self.judge(driver, name, told[name], began)
