@@ -63,26 +63,47 @@ class Certificates:
     def _ssl(self, *words):
         subprocess.run(["openssl", *map(str, words)], check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
-    def make(self, name, kind="P-256", names="DNS:localhost,IP:127.0.0.1", days=365, digest="sha256", mode=0o644):
-        """(certificate, key) for a server; days below zero: expired."""
+    def make(self, name, kind="P-256", names="DNS:localhost,IP:127.0.0.1", days=365, digest="sha256", mode=0o644,
+             subject="/CN=server", usage="serverAuth"):
+        """(certificate, key), for a server unless `usage` says otherwise; days below zero: expired."""
         certificate, key = self.folder / f"{name}.pem", self.folder / f"{name}.key"
         request, more = self.folder / f"{name}.csr", self.folder / f"{name}.ext"
         options = (["rsa", "-pkeyopt", f"rsa_keygen_bits:{kind[4:]}"] if kind.startswith("rsa:") else
                    ["ed25519"] if kind == "ed25519" else ["ec", "-pkeyopt", f"ec_paramgen_curve:{kind}"])
-        more.write_text(f"subjectAltName={names}\nextendedKeyUsage=serverAuth\n")
-        self._ssl("req", "-newkey", *options, "-nodes", "-subj", "/CN=server", "-keyout", key, "-out", request)
+        more.write_text((f"subjectAltName={names}\n" if names else "") + f"extendedKeyUsage={usage}\n")
+        self._ssl("req", "-newkey", *options, "-nodes", "-utf8", "-subj", subject, "-keyout", key, "-out", request)
         ends = time.strftime("%Y%m%d%H%M%SZ", time.gmtime(time.time() + days * 86400 + 600))
         begins = time.strftime("%Y%m%d%H%M%SZ", time.gmtime(time.time() + min(days, 0) * 86400 - 86400 * 30))
-        (self.folder / "index").write_text("")
         (self.folder / "serial").write_text(f"{1000 + len(list(self.folder.iterdir())):04}")
-        (self.folder / "ca.cnf").write_text(
-            f"[ca]\ndefault_ca=d\n[d]\ndatabase={self.folder}/index\nserial={self.folder}/serial\n"
-            f"new_certs_dir={self.folder}\npolicy=p\n[p]\ncommonName=supplied\n")
+        self._authority()
         self._ssl("ca", "-batch", "-notext", "-config", self.folder / "ca.cnf", "-cert", self.ca, "-keyfile",
                   self.folder / "ca.key", "-md", digest, "-startdate", begins, "-enddate", ends, "-extfile", more,
                   "-in", request, "-out", certificate)
         os.chmod(key, mode)
         return certificate, key
+
+    def _authority(self):
+        (self.folder / "index").write_text("")
+        (self.folder / "ca.cnf").write_text(
+            f"[ca]\ndefault_ca=d\n[d]\ndatabase={self.folder}/index\nserial={self.folder}/serial\ndefault_md=sha256\n"
+            f"new_certs_dir={self.folder}\npolicy=p\n[p]\ncommonName=supplied\nemailAddress=optional\n")
+
+    def client(self, name, common_name=None, mail=None, **more):
+        """(certificate, key) for a client; libpq wants the key for its reader alone."""
+        return self.make(name, names=f"email:{mail}" if mail else "", subject=f"/CN={common_name or name}",
+                         **{"usage": "clientAuth", "mode": 0o600, **more})
+
+    def revoked(self, *certificates, name="revoked", days=30):
+        """A revocation list; days below zero: it has expired."""
+        listed = self.folder / f"{name}.crl"
+        self._authority()
+        common = ["-config", self.folder / "ca.cnf", "-cert", self.ca, "-keyfile", self.folder / "ca.key"]
+        for certificate in certificates:
+            self._ssl("ca", *common, "-revoke", certificate)
+        ends = time.strftime("%Y%m%d%H%M%SZ", time.gmtime(time.time() + days * 86400))
+        begins = time.strftime("%Y%m%d%H%M%SZ", time.gmtime(time.time() - 60 * 86400))
+        self._ssl("ca", *common, "-gencrl", "-crl_lastupdate", begins, "-crl_nextupdate", ends, "-out", listed)
+        return listed
 
 
 class Postgres:

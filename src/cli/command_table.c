@@ -304,7 +304,8 @@ const Command COMMANDS[] = {
       .run = command_call,
       .call = "session.show",
       .words = "id",
-      .columns = SESSION_COLUMNS " server purpose reason",
+      .columns = SESSION_COLUMNS " server purpose certificate_subject:CERTIFICATE "
+                                 "certificate_sha256:SHA256 reason",
       .completes = "@session.ls id",
       .example = "chaperone session show s-95endc2ana" },
     { .name = "session play",

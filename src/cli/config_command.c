@@ -167,6 +167,54 @@ static Finding check_certificate(Cli *c)
     return f;
 }
 
+/* `when`, in seconds: ended, soon, or how long yet. */
+static bool lasts(const char *what, uint64_t when_s, Finding *f)
+{
+    enum { DAYS_MIN = 14, DAY_S = 86400 };
+    const uint64_t now = clock_now().unix_ns / 1000000000;
+    const bool ended = when_s <= now;
+    const uint64_t days = ended ? 0 : (when_s - now) / DAY_S;
+
+    if (when_s == 0)
+        return true;
+    const size_t at = strlen(f->words);
+    (void)snprintf(f->words + at, sizeof f->words - at,
+                   ended ? ", %s has ended" : ", %s ends in %llu days", what,
+                   (unsigned long long)days);
+    return !ended && days >= DAYS_MIN;
+}
+
+static Finding check_clients(Cli *c)
+{
+    const ServerTls *tls = &c->config.gateway.tls;
+    Finding f = { .good = true, .words = "client certificates: not asked for" };
+    CLEANUP(buf_done) Buf files = { 0 };
+    const char *path = "", *why = "";
+    TlsCertificate authority;
+    uint64_t next_s = 0;
+
+    if (tls->client_ca.len == 0)
+        return f;
+    buf_init(&files, PUBLIC_FILES_MAX);
+    (void)snprintf(f.words, sizeof f.words, "client certificates");
+    f.good = public_files_read(&c->config, &c->arena, &files, &path) == OK;
+    if (!f.good) {
+        (void)snprintf(f.words, sizeof f.words, "client certificates: %s cannot be read", path);
+        return f;
+    }
+    const Bytes ca = public_file(buf_view(&files), tls->client_ca);
+    const Bytes crl = public_file(buf_view(&files), tls->client_crl);
+    f.good = tls_certificate_read(ca, &authority, &why) == OK &&
+             (crl.len == 0 || tls_revoked_read(crl, &next_s, &why) == OK);
+    if (!f.good) {
+        (void)snprintf(f.words, sizeof f.words, "client certificates: %s", why);
+        return f;
+    }
+    const bool first = lasts("an authority", authority.first_end_s, &f);
+    f.good = lasts("a revocation list", next_s, &f) && first;
+    return f;
+}
+
 static Finding check_volume(Cli *c)
 {
     const Watermarks *marks = &c->config.recording.watermarks;
@@ -240,9 +288,9 @@ static Finding check_clock(Cli *c)
 
 int command_doctor(Cli *c)
 {
-    static Finding (*const CHECKS[])(Cli * c) = { check_config_file, check_journal,  check_volume,
-                                                  check_certificate, check_landlock, check_seccomp,
-                                                  check_memfd,       check_clock };
+    static Finding (*const CHECKS[])(Cli * c) = { check_config_file, check_journal, check_volume,
+                                                  check_certificate, check_clients, check_landlock,
+                                                  check_seccomp,     check_memfd,   check_clock };
     int status = EXIT_DONE;
 
     for (size_t i = 0; i < COUNT_OF(CHECKS); i++) {

@@ -107,6 +107,16 @@ static void check_metrics(Loader *l, const Listen *listen)
         error_at(l, &listen->metrics, "this port is the one of `postgres`");
 }
 
+static void check_clients(Loader *l, const ServerTls *tls)
+{
+    if (tls->client_ca.len == 0 && tls->client_crl.len > 0)
+        error_at(l, &tls->client_crl, "`client_crl` needs `client_ca: file:/PATH`");
+    if (tls->client_ca.len == 0 && tls->client_exempt.count > 0)
+        error_at(l, &tls->client_exempt.at[0], "`client_exempt` needs `client_ca: file:/PATH`");
+    if (tls->client_ca.len > 0 && text_eq(tls->client_ca, tls->key))
+        error_at(l, &tls->client_ca, "this file is the key's: authorities are public");
+}
+
 static void check_settings(Loader *l, const Config *c)
 {
     const Address *listen = &c->gateway.listen.postgres;
@@ -118,6 +128,7 @@ static void check_settings(Loader *l, const Config *c)
     if (c->gateway.tls.cert.len > 0 && text_eq(c->gateway.tls.cert, c->gateway.tls.key))
         error_at(l, &c->gateway.tls.key,
                  "certificate and key must be two files: the first is public, the second secret");
+    check_clients(l, &c->gateway.tls);
     if (c->version != 0 && !c->identity.local)
         error_at(l, &c->identity.local,
                  "nobody could sign in: local users are the only ones in "

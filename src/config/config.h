@@ -28,6 +28,9 @@ typedef struct Listen {
 /* Both references, or both empty: no TLS towards clients. */
 typedef struct ServerTls {
     Bytes cert, key;
+    Bytes client_ca;  /* empty: clients are asked for no certificate */
+    Bytes client_crl; /* empty: none is revoked */
+    Names client_exempt;
 } ServerTls;
 
 typedef struct Gateway {

@@ -47,6 +47,26 @@ static const Field SERVER_TLS_FIELDS[] = {
       .doc = "Where its private key is: P-256, P-384 or RSA of at least 2048 bits, PEM, not "
              "encrypted. Only the keeper reads it, at the start, with its own account (61841 when "
              "the gateway was started as root); it signs the handshakes." },
+    { .key = "client_ca",
+      .type = FIELD_TEXT,
+      AT(ServerTls, client_ca),
+      .form = FORM_FILE,
+      .doc = "Whose client certificates to believe, PEM. With it everybody needs one besides the "
+             "password or token, unless `client_exempt` names them: its only common name, or an "
+             "e-mail address in it, is the user's name, byte for byte. One that is shown must "
+             "hold, also where none is needed." },
+    { .key = "client_crl",
+      .type = FIELD_TEXT,
+      AT(ServerTls, client_crl),
+      .form = FORM_FILE,
+      .doc = "Revocation lists, PEM: one of every authority in a chain. A list that has expired "
+             "refuses everybody of its issuer." },
+    { .key = "client_exempt",
+      .type = FIELD_TEXTS,
+      AT(ServerTls, client_exempt),
+      .form = FORM_EXEMPT,
+      .may_be_empty = true,
+      .doc = "Who may come without a client certificate; nobody when left out." },
 };
 static const Record SERVER_TLS =
     RECORD(SERVER_TLS_FIELDS, ServerTls, "gateway.tls", "TLS towards clients.");
@@ -328,6 +348,9 @@ const char *text_form_doc(TextForm form)
         return "a name, or `*`";
     case FORM_MEMBER:
         return "`user:NAME`, `agent:NAME`, `service:NAME` or `group:local/NAME`";
+    case FORM_EXEMPT:
+        return "`human`, `agent`, `service`, `user:NAME`, `agent:NAME`, `service:NAME` or "
+               "`group:local/NAME`";
     case FORM_GROUP:
         return "a role's name, or `local/GROUP`";
     case FORM_SECRET:

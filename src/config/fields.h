@@ -34,6 +34,7 @@ typedef enum TextForm {
     FORM_NAME, /* letters, digits, - _ . ; at most 63 */
     FORM_NAME_OR_ALL,
     FORM_MEMBER,       /* user:NAME, agent:NAME, service:NAME, group:local/NAME */
+    FORM_EXEMPT,       /* human, agent, service, or as FORM_MEMBER */
     FORM_GROUP,        /* a role's name, or local/NAME */
     FORM_SECRET,       /* file:/PATH or env:NAME */
     FORM_FILE,         /* file:/PATH: nothing secret */

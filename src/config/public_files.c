@@ -23,6 +23,8 @@ Err public_files_read(const Config *c, Arena *a, Buf *out, const char **ret_path
 {
     *ret_path = "";
     TRY(add(c->gateway.tls.cert, a, out, ret_path));
+    TRY(add(c->gateway.tls.client_ca, a, out, ret_path));
+    TRY(add(c->gateway.tls.client_crl, a, out, ret_path));
     for (size_t i = 0; i < c->policy.resources.count; i++)
         TRY(add(c->policy.resources.at[i].tls.ca, a, out, ret_path));
     return OK;

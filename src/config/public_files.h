@@ -1,4 +1,5 @@
-/* The certificates that the configuration names: public, but not for a sandboxed worker to open.
+/* The certificates and revocation lists that the configuration names: public, but not for a
+ * sandboxed worker to open.
  *
  * The supervisor reads them once, after the configuration, and hands all children the same sealed
  * bytes: what keeper and workers believe cannot differ, whatever happens to the files meanwhile.

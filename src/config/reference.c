@@ -17,6 +17,8 @@ static const char *form_pattern(TextForm form)
         return "^([*]|[A-Za-z0-9_-][A-Za-z0-9_.-]{0,62})$";
     case FORM_MEMBER:
         return "^(user:|agent:|service:|group:local/).+$";
+    case FORM_EXEMPT:
+        return "^(human|agent|service|(user:|agent:|service:|group:local/).+)$";
     case FORM_GROUP:
         return "^(local/)?[A-Za-z0-9_-][A-Za-z0-9_.-]{0,62}$";
     case FORM_SECRET:

@@ -168,6 +168,19 @@ static const char *member_wrong(Bytes text)
     return "must be `user:NAME`, `agent:NAME`, `service:NAME` or `group:local/NAME`";
 }
 
+static const char *exempt_wrong(Bytes text)
+{
+    static const Bytes KINDS[] = { LIT_INIT("human"), LIT_INIT("agent"), LIT_INIT("service") };
+
+    for (size_t i = 0; i < COUNT_OF(KINDS); i++)
+        if (text_eq(text, KINDS[i]))
+            return NULL;
+    if (text_find(text, LIT(":")) == text.len)
+        return "must be `human`, `agent`, `service`, or name one as `user:NAME` or "
+               "`group:local/NAME` do";
+    return member_wrong(text);
+}
+
 static const char *group_wrong(Bytes text)
 {
     if (text_find(text, LIT("/")) == text.len)
@@ -276,6 +289,8 @@ const char *text_form_wrong(TextForm form, Bytes text)
         return is_name(text) || text_eq(text, LIT("*")) ? NULL : NAME_WRONG;
     case FORM_MEMBER:
         return member_wrong(text);
+    case FORM_EXEMPT:
+        return exempt_wrong(text);
     case FORM_GROUP:
         return group_wrong(text);
     case FORM_SECRET:

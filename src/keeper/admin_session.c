@@ -21,6 +21,8 @@ static Err put_session(const StoreSession *n, Buf *out)
     json_write_string(&j, "peer", n->peer);
     json_write_string(&j, "application", n->application);
     json_write_string(&j, "purpose", n->purpose);
+    json_write_string(&j, "certificate_subject", n->certificate_subject);
+    json_write_string(&j, "certificate_sha256", n->certificate_sha256);
     json_write_u64(&j, "started_ns", n->started_ns);
     json_write_u64(&j, "ended_ns", n->ended_ns);
     json_write_string(&j, "reason", n->reason);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 enum { WRITERS_SHOWN = 5 };
+static const uint64_t NS_IN_S = UINT64_C(1000000000);
 
 /* --- status ------------------------------------------------------------------------------- */
 
@@ -32,9 +33,14 @@ static void put_tls(Json *j, const Keeper *k)
     if (h->key == NULL)
         return;
     json_write_object(j, "tls");
-    json_write_u64(j, "not_after_ns", h->certificate.not_after_s * 1000000000);
-    json_write_i64(j, "days_left", handshakes_days_left(h, k->now.unix_ns));
+    json_write_u64(j, "not_after_ns", h->certificate.not_after_s * NS_IN_S);
+    json_write_i64(j, "days_left",
+                   handshakes_days_until(h->certificate.not_after_s, k->now.unix_ns));
     json_write_bool(j, "channel_binding", h->certificate.binding_len > 0);
+    if (h->clients_end_s != 0)
+        json_write_u64(j, "client_ca_not_after_ns", h->clients_end_s * NS_IN_S);
+    if (h->revoked_next_s != 0)
+        json_write_u64(j, "client_crl_next_update_ns", h->revoked_next_s * NS_IN_S);
     json_write_object_end(j);
 }
 

@@ -1,5 +1,6 @@
 #include "keeper/edition.h"
 
+#include "base/encode.h"
 #include "base/json_write.h"
 #include "base/text.h"
 #include "keeper/keeper_state.h"
@@ -50,6 +51,8 @@ Err keeper_edition_make(const Edition *from, uint64_t now_unix_ns, KeeperEdition
         keeper_edition_free(e);
         return err;
     }
+    e->clients_hash = hash_of(public_file(from->public_files, e->config.gateway.tls.client_ca));
+    e->revoked_hash = hash_of(public_file(from->public_files, e->config.gateway.tls.client_crl));
     *ret = e;
     return OK;
 }
@@ -135,6 +138,21 @@ void keeper_editions_done(Keeper *k)
 
 /* --- the record ----------------------------------------------------------------------------- */
 
+/* The policy's text names files: which bytes of them is said here. */
+static Err put_authorities(Json *j, const KeeperEdition *e)
+{
+    CLEANUP(buf_done) Buf ca = { 0 }, crl = { 0 };
+
+    buf_init(&ca, 2 * HASH_BYTES);
+    buf_init(&crl, 2 * HASH_BYTES);
+    TRY(hex_encode(VIEW(e->clients_hash.bytes), &ca));
+    TRY(hex_encode(VIEW(e->revoked_hash.bytes), &crl));
+    json_write_string(j, "client_ca_sha256", buf_view(&ca));
+    if (e->config.gateway.tls.client_crl.len > 0)
+        json_write_string(j, "client_crl_sha256", buf_view(&crl));
+    return OK;
+}
+
 static Err write_change(Keeper *k, const KeeperEdition *e, Bytes asked_by, bool with_text)
 {
     CLEANUP(buf_done) Buf payload = { 0 };
@@ -148,6 +166,8 @@ static Err write_change(Keeper *k, const KeeperEdition *e, Bytes asked_by, bool 
     if (e->handshakes.key != NULL)
         json_write_u64(&j, "certificate_not_after_ns",
                        e->handshakes.certificate.not_after_s * 1000000000);
+    if (e->handshakes.clients_end_s != 0)
+        TRY(put_authorities(&j, e));
     if (with_text)
         json_write_raw(&j, "policy", buf_view(&e->policy_text));
     json_write_object_end(&j);

@@ -26,7 +26,8 @@ typedef struct KeeperEdition {
     Buf policy_text; /* config_show() */
     Hash policy_hash;
     Handshakes handshakes;
-    size_t signing; /* signatures under way with its key */
+    Hash clients_hash, revoked_hash; /* of the files of gateway.tls.client_ca and client_crl */
+    size_t signing;                  /* signatures under way with its key */
 } KeeperEdition;
 
 struct Keeper;

@@ -15,9 +15,9 @@ enum { KEY_FILE_MAX = 64 << 10, ANSWER_MAX = 2 * TLS_SIGN_MAX };
 /* --- certificate and key ------------------------------------------------------------------------
  */
 
-int64_t handshakes_days_left(const Handshakes *h, uint64_t now_unix_ns)
+int64_t handshakes_days_until(uint64_t end_s, uint64_t now_unix_ns)
 {
-    const int64_t left = (int64_t)h->certificate.not_after_s - (int64_t)(now_unix_ns / SECOND_NS);
+    const int64_t left = (int64_t)end_s - (int64_t)(now_unix_ns / SECOND_NS);
 
     return left >= 0 ? left / DAY_S : -1;
 }
@@ -31,7 +31,7 @@ static Err refuse(Buf *why, Err err, const char *what)
 
 static Err check_dates(const Handshakes *h, uint64_t now_unix_ns, Buf *why)
 {
-    const int64_t days = handshakes_days_left(h, now_unix_ns);
+    const int64_t days = handshakes_days_until(h->certificate.not_after_s, now_unix_ns);
 
     if (h->certificate.not_before_s > now_unix_ns / SECOND_NS)
         return refuse(why, ERR_REFUSED, "the certificate is not valid yet");
@@ -74,6 +74,33 @@ static Err check_authorities(const Policy *policy, Bytes public_files, Buf *why)
     return OK;
 }
 
+static void warn_of_end(const char *what, uint64_t end_s, uint64_t now_unix_ns)
+{
+    const int64_t days = handshakes_days_until(end_s, now_unix_ns);
+
+    if (end_s != 0 && days < EXPIRY_WARNING_DAYS)
+        log_line(LOG_WARN, "tls", "%s in %d days, and clients are refused then", what,
+                 days < 0 ? 0 : (int)days);
+}
+
+/* One that has expired is taken: whom it issued is refused, and the others are not. */
+static Err check_clients(const ServerTls *tls, Bytes public_files, Handshakes *ret, Buf *why)
+{
+    TlsCertificate authority;
+    const char *wrong;
+
+    if (tls->client_ca.len == 0)
+        return OK;
+    Err err = tls_certificate_read(public_file(public_files, tls->client_ca), &authority, &wrong);
+    ret->clients_end_s = authority.first_end_s;
+    if (err == OK && tls->client_crl.len > 0)
+        err = tls_revoked_read(public_file(public_files, tls->client_crl), &ret->revoked_next_s,
+                               &wrong);
+    if (err != OK)
+        TRY(text_format(why, "gateway.tls.client_ca, client_crl: %s", wrong));
+    return err;
+}
+
 Err handshakes_open(const Config *c, Bytes public_files, uint64_t now_unix_ns, Handshakes *ret,
                     Buf *why)
 {
@@ -90,6 +117,9 @@ Err handshakes_open(const Config *c, Bytes public_files, uint64_t now_unix_ns, H
         return err;
     }
     TRY(check_dates(ret, now_unix_ns, why));
+    TRY(check_clients(tls, public_files, ret, why));
+    warn_of_end("an authority of clients ends", ret->clients_end_s, now_unix_ns);
+    warn_of_end("a list of revoked clients ends", ret->revoked_next_s, now_unix_ns);
     return read_key(tls, chain, &ret->key, why);
 }
 

@@ -14,6 +14,8 @@ enum { HANDSHAKES_BURST = 1000, HANDSHAKES_A_SECOND = 500, EXPIRY_WARNING_DAYS =
 typedef struct Handshakes {
     TlsKey *key; /* NULL: no TLS towards clients */
     TlsCertificate certificate;
+    uint64_t clients_end_s;  /* the first of their authorities ends; 0: none are asked */
+    uint64_t revoked_next_s; /* the first revocation list has to be followed; 0: there is none */
 } Handshakes;
 
 /* How much a worker may still ask for. Zeroed: a full bucket. */
@@ -32,7 +34,7 @@ void handshakes_done(Handshakes *h);
 bool handshake_may(SignAllowance *a, uint64_t now_mono_ns);
 /* Answers by the peer's channel, later. ERR_MALFORMED: not a question that may be asked. */
 Err handshake_sign(struct KeeperPeer *peer, uint64_t question, Bytes body) MUST_CHECK;
-/* Whole days until the certificate ends; negative: it has. */
-int64_t handshakes_days_left(const Handshakes *h, uint64_t now_unix_ns);
+/* Whole days until then; negative: it is over. */
+int64_t handshakes_days_until(uint64_t end_s, uint64_t now_unix_ns);
 
 #endif

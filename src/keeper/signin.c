@@ -4,6 +4,7 @@
 #include "base/json_write.h"
 #include "base/siphash.h"
 #include "base/text.h"
+#include "keeper/certificate.h"
 #include "keeper/keeper_state.h"
 #include "sys/entropy.h"
 #include "sys/log.h"
@@ -46,6 +47,41 @@ void signin_count_failure(Keeper *k, Bytes user, Bytes peer)
     if (a->who != who || k->now.mono_ns - a->since_mono_ns >= MINUTE_NS)
         *a = (Attempts){ .who = who, .since_mono_ns = k->now.mono_ns };
     a->failed++;
+}
+
+/* --- the record ----------------------------------------------------------------------------- */
+
+static Err record_attempt(Keeper *k, const Signin *n, Bytes outcome, Ruling ruling)
+{
+    const bool admitted = ruling == RULING_ALLOW;
+    CLEANUP(buf_done) Buf payload = { 0 };
+
+    const IdText session = id_text('s', &n->session);
+
+    buf_init(&payload, 8192);
+    Json j = json_write_begin(&payload);
+    json_write_object(&j, NULL);
+    json_write_string(&j, "user", n->user);
+    json_write_string(&j, "resource", n->resource);
+    json_write_string(&j, "peer", n->peer);
+    json_write_string(&j, "session", text_of(session.text));
+    json_write_string(&j, "method", n->plus ? LIT("scram-sha-256-plus") : LIT("scram-sha-256"));
+    if (n->certificate_sha256.len > 0) {
+        json_write_string(&j, "certificate_subject", n->certificate_subject);
+        json_write_string(&j, "certificate_sha256", n->certificate_sha256);
+    }
+    json_write_string(&j, "outcome", outcome);
+    json_write_object_end(&j);
+    TRY(json_write_end(&j));
+    DiaryEntry entry = { .type = LEAF_AUTH,
+                         .actor = n->user,
+                         .target = n->resource,
+                         .payload = buf_view(&payload),
+                         .ruling = (uint8_t)ruling,
+                         .wait = admitted };
+    if (admitted)
+        entry.about = n->session;
+    return diary_write(&k->diary, &entry, k->now, NULL);
 }
 
 /* --- begin -------------------------------------------------------------------------------- */
@@ -133,6 +169,26 @@ static Err begin(Keeper *k, Signin *n, const SigninBegin *ask)
     return arena_copy(&n->arena, buf_view(&first), &n->server_first);
 }
 
+static void log_refused_certificate(const Signin *n)
+{
+    const IdText session = id_text('s', &n->session);
+
+    log_line(LOG_WARN, "sign-in", "%s: a client certificate is missing or not accepted",
+             session.text);
+}
+
+/* There is nothing to prove any more. */
+static Err refuse_certificate(Keeper *k, Signin *n, Bytes why, Arena *a, SigninBeginAnswer *ret)
+{
+    log_refused_certificate(n);
+    ret->refused = CHP_3304;
+    Err err = arena_copy(a, why, &ret->why);
+    if (err == OK)
+        err = record_attempt(k, n, why, RULING_DENY);
+    forget(n);
+    return err;
+}
+
 Err signin_begin(Keeper *k, const Id *writer, const SigninBegin *ask, Arena *a,
                  SigninBeginAnswer *ret)
 {
@@ -149,6 +205,9 @@ Err signin_begin(Keeper *k, const Id *writer, const SigninBegin *ask, Arena *a,
     n->writer = *writer;
     n->begun_mono_ns = k->now.mono_ns;
     ret->session = n->session;
+    Bytes why;
+    if (certificate_refuses(k, n, ask, &why))
+        return refuse_certificate(k, n, why, a, ret);
     return arena_copy(a, n->server_first, &ret->server_first);
 }
 
@@ -216,35 +275,6 @@ static bool is_bound_rightly(const Keeper *k, const SigninProve *ask)
     return scram_binding_holds(ask->client_final_without_proof, ask->gs2_header, binding);
 }
 
-static Err record_attempt(Keeper *k, const Signin *n, Bytes outcome, Ruling ruling)
-{
-    const bool admitted = ruling == RULING_ALLOW;
-    CLEANUP(buf_done) Buf payload = { 0 };
-
-    const IdText session = id_text('s', &n->session);
-
-    buf_init(&payload, 8192);
-    Json j = json_write_begin(&payload);
-    json_write_object(&j, NULL);
-    json_write_string(&j, "user", n->user);
-    json_write_string(&j, "resource", n->resource);
-    json_write_string(&j, "peer", n->peer);
-    json_write_string(&j, "session", text_of(session.text));
-    json_write_string(&j, "method", n->plus ? LIT("scram-sha-256-plus") : LIT("scram-sha-256"));
-    json_write_string(&j, "outcome", outcome);
-    json_write_object_end(&j);
-    TRY(json_write_end(&j));
-    DiaryEntry entry = { .type = LEAF_AUTH,
-                         .actor = n->user,
-                         .target = n->resource,
-                         .payload = buf_view(&payload),
-                         .ruling = (uint8_t)ruling,
-                         .wait = admitted };
-    if (admitted)
-        entry.about = n->session;
-    return diary_write(&k->diary, &entry, k->now, NULL);
-}
-
 /* A key of this session's records: to the worker in clear, to the store wrapped. */
 static Err make_key(Keeper *k, const Id *session, bool content, PackKey *ret_key, Id *ret_id)
 {
@@ -274,6 +304,8 @@ static Err keep_session(Keeper *k, const Signin *n, const SigninProve *ask, cons
                          .application = ask->application,
                          .purpose = ask->purpose,
                          .credential = trial->verifier.id,
+                         .certificate_subject = n->certificate_subject,
+                         .certificate_sha256 = n->certificate_sha256,
                          .started_ns = k->now.unix_ns };
 
     TRY(make_key(k, &n->session, false, &ret->audit_key, &ret->audit_key_id));
@@ -362,6 +394,13 @@ static Err judge(Keeper *k, const Signin *n, const SigninProve *ask, Arena *a,
     TRY(store_verifier_each(k->store, n->user, try_verifier, &trial));
     if (trial.tried == 0)
         try_nobody(k, n->user, &trial);
+    if (certificate_is_missing(k, n, known == OK ? &who : NULL)) {
+        signin_count_failure(k, n->user, n->peer);
+        log_refused_certificate(n);
+        ret->refused = CHP_3304;
+        ret->why = LIT("no client certificate was shown");
+        return record_attempt(k, n, ret->why, RULING_DENY);
+    }
     if (known != OK || !trial.held || !is_bound_rightly(k, ask) ||
         signin_is_limited(k, n->user, n->peer)) {
         signin_count_failure(k, n->user, n->peer);

@@ -24,6 +24,9 @@ typedef struct Signin {
     bool plus;   /* its proof is bound to our certificate */
     Arena arena; /* of the texts */
     Bytes user, resource, peer, client_first_bare, server_first;
+    uint64_t epoch; /* by whose rules the client's certificate is judged */
+    bool certified; /* it holds, and is the user's */
+    Bytes certificate_subject, certificate_sha256; /* hex; empty: none was shown, or asked for */
 } Signin;
 
 typedef struct Attempts {
@@ -44,7 +47,8 @@ void signins_done(Signins *s);
 /* Failures of one name from one address ("10.0.0.7:5432", the port does not count). */
 bool signin_is_limited(struct Keeper *k, Bytes user, Bytes peer);
 void signin_count_failure(struct Keeper *k, Bytes user, Bytes peer);
-/* Views live in `a`. ERR_MALFORMED: the question breaks SCRAM; ERR_LIMIT: too many are open. */
+/* Views live in `a`. ret->refused: it ends here, and that is recorded. ERR_MALFORMED: the question
+ * breaks SCRAM; ERR_LIMIT: too many are open. */
 Err signin_begin(struct Keeper *k, const Id *writer, const SigninBegin *ask, Arena *a,
                  SigninBeginAnswer *ret) MUST_CHECK;
 /* Always answers with the same shape; ret->ok says. Whoever was right is told if it was refused.

@@ -158,11 +158,19 @@ typedef enum DrainWish { DRAIN_ASK = 0, DRAIN_BEGIN, DRAIN_END } DrainWish;
     F(BYTES, user)                                                                                 \
     F(BYTES, resource)                                                                             \
     F(BYTES, peer) /* address, text */                                                             \
-    F(BYTES, client_first_bare)
+    F(BYTES, client_first_bare)                                                                    \
+    F(U64, epoch)                 /* by whose authorities the certificate was looked at */         \
+    F(U8, certificate)            /* CertificateState */                                           \
+    F(BYTES, certificate_wrong)   /* why it does not hold */                                       \
+    F(BYTES, certificate_subject) /* of one that was shown, as the two below */                    \
+    F(KEY, certificate_sha256)                                                                     \
+    F(LIST, certificate_names)
 /* The same shape for users that do not exist. */
 #define SIGNIN_BEGIN_ANSWER_FIELDS(F)                                                              \
     F(ID, session)                                                                                 \
-    F(BYTES, server_first)
+    F(BYTES, server_first)                                                                         \
+    F(U32, refused) /* MessageCode: the sign-in ends here; 0: it goes on */                        \
+    F(BYTES, why)
 #define SIGNIN_PROVE_FIELDS(F)                                                                     \
     F(ID, session)                                                                                 \
     F(BYTES, client_final_without_proof)                                                           \

@@ -32,6 +32,8 @@
     X(3301, "28P01", FATAL, "not signed in", "check user name, password or token")                 \
     X(3302, "57P01", FATAL, "session limit reached", "connect again")                              \
     X(3303, "57P01", FATAL, "session ended by security", "")                                       \
+    X(3304, "28000", FATAL, "client certificate not accepted",                                     \
+      "connect over TLS with a certificate of your own (sslcert, sslkey)")                         \
     X(3401, "42501", ERROR, "purpose missing", "set chaperone.purpose = 'treatment'")              \
     X(3402, "53400", ERROR, "budget used up", "")                                                  \
     X(5101, "57P03", FATAL, "target down", "try again later")                                      \

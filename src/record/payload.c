@@ -33,6 +33,8 @@ Err payload_session_start(const SessionStartNote *n, Buf *out)
     json_write_string(&j, "tls_version", n->tls_version);
     json_write_string(&j, "tls_cipher", n->tls_cipher);
     json_write_bool(&j, "tls_bound", n->tls_bound);
+    json_write_string(&j, "certificate_subject", n->certificate_subject);
+    json_write_string(&j, "certificate_sha256", n->certificate_sha256_hex);
     json_write_object_end(&j);
     return json_write_end(&j);
 }

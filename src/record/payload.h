@@ -19,6 +19,7 @@ typedef struct SessionStartNote {
     Bytes resource, role, peer, application, purpose, policy_hash_hex, target_version;
     Bytes tls_version, tls_cipher; /* towards the client; empty: plain */
     bool tls_bound;                /* the client's proof is bound to our certificate */
+    Bytes certificate_subject, certificate_sha256_hex; /* the client's own; empty: none */
 } SessionStartNote;
 
 typedef struct SessionEndNote {

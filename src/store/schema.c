@@ -65,4 +65,10 @@
     "ALTER TABLE session ADD COLUMN server TEXT NOT NULL DEFAULT '';"                              \
     "PRAGMA user_version = 3;"
 
-const char *const STORE_MIGRATIONS[STORE_SCHEMA_VERSION] = { STEP_1, STEP_2, STEP_3 };
+/* The client certificate that a session was opened with; empty: none. */
+#define STEP_4                                                                                     \
+    "ALTER TABLE session ADD COLUMN certificate_subject TEXT NOT NULL DEFAULT '';"                 \
+    "ALTER TABLE session ADD COLUMN certificate_sha256 TEXT NOT NULL DEFAULT '';"                  \
+    "PRAGMA user_version = 4;"
+
+const char *const STORE_MIGRATIONS[STORE_SCHEMA_VERSION] = { STEP_1, STEP_2, STEP_3, STEP_4 };

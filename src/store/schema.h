@@ -3,7 +3,7 @@
 #ifndef STORE_SCHEMA_H
 #define STORE_SCHEMA_H
 
-enum { STORE_SCHEMA_VERSION = 3 };
+enum { STORE_SCHEMA_VERSION = 4 };
 
 extern const char *const STORE_MIGRATIONS[STORE_SCHEMA_VERSION];
 

@@ -5,12 +5,13 @@
 
 static const char ADD[] =
     "INSERT INTO session (id, text, writer, user, kind, resource, peer, application, purpose,"
-    " credential, audit_key, content_key, first_segment, started, ended, reason, statements)"
-    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+    " credential, audit_key, content_key, first_segment, started, ended, reason, statements,"
+    " certificate_subject, certificate_sha256)"
+    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 #define COLUMNS                                                                                    \
     "SELECT id, writer, user, kind, resource, peer, application, purpose, credential, audit_key,"  \
-    " content_key, first_segment, started, ended, reason, statements, recorded, server FROM "      \
-    "session "
+    " content_key, first_segment, started, ended, reason, statements, recorded, server,"           \
+    " certificate_subject, certificate_sha256 FROM session "
 static const char GET[] = COLUMNS "WHERE id = ?";
 static const char FIND[] = COLUMNS "WHERE text = ?";
 static const char EACH[] =
@@ -53,6 +54,8 @@ Err store_session_add(Store *s, const StoreSession *n)
     query_u64(&q, n->ended_ns);
     query_text(&q, n->reason);
     query_u64(&q, n->statements);
+    query_text(&q, n->certificate_subject);
+    query_text(&q, n->certificate_sha256);
     return query_run(&q);
 }
 
@@ -77,6 +80,8 @@ static StoreSession take(Query *q)
     n.statements = query_take_u64(q);
     n.recorded = query_take_u64(q);
     n.server = query_take(q);
+    n.certificate_subject = query_take(q);
+    n.certificate_sha256 = query_take(q);
     return n;
 }
 
@@ -86,8 +91,15 @@ static Err one(Query *q, Arena *a, StoreSession *ret)
 
     if (query_next(q)) {
         *ret = take(q);
-        Bytes *const texts[] = { &ret->user,    &ret->resource, &ret->peer,  &ret->application,
-                                 &ret->purpose, &ret->reason,   &ret->server };
+        Bytes *const texts[] = { &ret->user,
+                                 &ret->resource,
+                                 &ret->peer,
+                                 &ret->application,
+                                 &ret->purpose,
+                                 &ret->reason,
+                                 &ret->server,
+                                 &ret->certificate_subject,
+                                 &ret->certificate_sha256 };
         err = OK;
         for (size_t i = 0; i < COUNT_OF(texts) && err == OK; i++)
             err = arena_copy(a, *texts[i], texts[i]);

@@ -20,6 +20,8 @@ typedef struct StoreSession {
     uint64_t statements;
     uint64_t recorded; /* bytes of the journal, as far as they are counted (store_recorded.h) */
     Bytes server;      /* "10.0.0.7:5432" of the target; empty: not there yet */
+    /* The client certificate that it was opened with, the hash in hex; empty: none. */
+    Bytes certificate_subject, certificate_sha256;
 } StoreSession;
 
 typedef struct StoreKey {

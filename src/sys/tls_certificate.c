@@ -62,6 +62,17 @@ static bool unix_time(const ASN1_TIME *t, uint64_t *ret)
     return true;
 }
 
+static Err note_end(const X509 *x, TlsCertificate *ret)
+{
+    uint64_t end_s;
+
+    if (!unix_time(X509_get0_notAfter(x), &end_s))
+        return ERR_MALFORMED;
+    if (ret->first_end_s == 0 || end_s < ret->first_end_s)
+        ret->first_end_s = end_s;
+    return OK;
+}
+
 static Err read_first(const X509 *x, TlsCertificate *ret)
 {
     if (!unix_time(X509_get0_notBefore(x), &ret->not_before_s) ||
@@ -83,11 +94,50 @@ Err tls_certificate_read(Bytes chain_pem, TlsCertificate *ret, const char **ret_
     for (X509 *x = tls_next_certificate(pem); x != NULL; x = tls_next_certificate(pem)) {
         if (count++ == 0)
             err = read_first(x, ret);
+        if (err == OK)
+            err = note_end(x, ret);
         X509_free(x);
     }
     const bool at_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
     ERR_clear_error();
     BIO_free(pem);
     *ret_why = count == 0 ? "no certificate in PEM is in it" : "a certificate in it is broken";
+    return err == OK && (count == 0 || !at_end) ? ERR_MALFORMED : err;
+}
+
+static Err note_next(const X509_CRL *crl, uint64_t *ret)
+{
+    const ASN1_TIME *next = X509_CRL_get0_nextUpdate(crl);
+    uint64_t next_s;
+
+    if (next == NULL)
+        return OK;
+    if (!unix_time(next, &next_s))
+        return ERR_MALFORMED;
+    if (*ret == 0 || next_s < *ret)
+        *ret = next_s;
+    return OK;
+}
+
+Err tls_revoked_read(Bytes text, uint64_t *ret_next_s, const char **ret_why)
+{
+    BIO *pem = tls_bio_of(text);
+    X509_CRL *crl = NULL;
+    size_t count = 0;
+    Err err = OK;
+
+    *ret_next_s = 0;
+    *ret_why = "no revocation list in PEM is in it, or one is broken";
+    if (pem == NULL)
+        return ERR_LIMIT;
+    ERR_clear_error();
+    while (err == OK && (crl = PEM_read_bio_X509_CRL(pem, NULL, tls_no_password, NULL)) != NULL) {
+        err = note_next(crl, ret_next_s);
+        count++;
+        X509_CRL_free(crl);
+    }
+    const bool at_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+    ERR_clear_error();
+    BIO_free(pem);
     return err == OK && (count == 0 || !at_end) ? ERR_MALFORMED : err;
 }

@@ -94,13 +94,12 @@ void tls_context_free(TlsContext *c)
     if (c == NULL)
         return;
     SSL_CTX_free(c->ctx);
+    X509_STORE_free(c->clients);
     far_key_done(&c->key);
     free(c);
 }
 
-/* Each certificate of `pem`, in order. */
-static Err each_certificate(Bytes pem, bool (*take)(TlsContext *c, X509 *x, size_t at),
-                            TlsContext *c)
+Err tls_each_certificate(Bytes pem, bool (*take)(TlsContext *c, X509 *x, size_t at), TlsContext *c)
 {
     BIO *bio = tls_bio_of(pem);
     size_t count = 0;
@@ -140,7 +139,7 @@ Err tls_server_new(Bytes chain_pem, TlsContext **ret, const char **ret_why)
     SSL_CTX_set_mode(c->ctx, SSL_MODE_ASYNC);
     SSL_CTX_set_client_hello_cb(c->ctx, on_client_hello, NULL);
     SSL_CTX_set_alpn_select_cb(c->ctx, on_alpn, NULL);
-    const Err err = each_certificate(chain_pem, take_own, c);
+    const Err err = tls_each_certificate(chain_pem, take_own, c);
     if (err != OK) {
         *ret_why = "the certificate cannot be used";
         tls_context_free(c);
@@ -166,7 +165,7 @@ Err tls_client_new(Bytes ca_pem, TlsContext **ret, const char **ret_why)
     *ret_why = "no memory";
     TRY(context_new(TLS_client_method(), &c));
     SSL_CTX_set_verify(c->ctx, SSL_VERIFY_PEER, NULL);
-    Err err = each_certificate(ca_pem, take_trusted, c);
+    Err err = tls_each_certificate(ca_pem, take_trusted, c);
     if (err == OK && SSL_CTX_set_alpn_protos(c->ctx, ALPN, sizeof ALPN - 1) != 0)
         err = ERR_LIMIT;
     if (err != OK) {

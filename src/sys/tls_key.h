@@ -12,12 +12,17 @@ typedef struct TlsKey TlsKey;
 
 typedef struct TlsCertificate {
     uint64_t not_before_s, not_after_s; /* UNIX time */
+    uint64_t first_end_s;               /* the earliest not_after of all in the file */
     uint8_t binding[TLS_BINDING_MAX];   /* tls-server-end-point */
     size_t binding_len;                 /* 0: there is none for its signature algorithm */
 } TlsCertificate;
 
 /* The first of `chain_pem`. ERR_MALFORMED: *ret_why says what is wrong, also with the others. */
 Err tls_certificate_read(Bytes chain_pem, TlsCertificate *ret, const char **ret_why) MUST_CHECK;
+
+/* When the first of these revocation lists is to be followed by another one; 0: never.
+ * ERR_MALFORMED as above. */
+Err tls_revoked_read(Bytes pem, uint64_t *ret_next_s, const char **ret_why) MUST_CHECK;
 
 /* P-256, P-384 or RSA of at least 2048 bits, unencrypted PEM, and the certificate's own. */
 Err tls_key_new(Bytes key_pem, Bytes chain_pem, TlsKey **ret, const char **ret_why) MUST_CHECK;

@@ -25,6 +25,7 @@ typedef struct FarKey {
 
 struct TlsContext {
     SSL_CTX *ctx;
+    X509_STORE *clients; /* who may issue clients' certificates; NULL: none is asked for */
     FarKey key;
     uint8_t binding[TLS_BINDING_MAX];
     size_t binding_len;
@@ -51,6 +52,9 @@ BIO *tls_bio_of(Bytes pem);
 /* The next certificate of a PEM text; NULL: no more, or broken. */
 X509 *tls_next_certificate(BIO *pem);
 int tls_no_password(char *room, int size, int writing, void *ctx);
+
+/* tls_context.c: each certificate of `pem`, in order. */
+Err tls_each_certificate(Bytes pem, bool (*take)(TlsContext *c, X509 *x, size_t at), TlsContext *c);
 
 /* tls_far_key.c: a key that has `certificate`'s public half and pauses the job to sign. False: it
  * cannot be made; what was made is freed by far_key_done(). */

@@ -3,6 +3,7 @@
 #include "base/encode.h"
 #include "base/text.h"
 #include "sys/log.h"
+#include "sys/tls_peer.h"
 #include "worker/handover.h"
 #include "worker/target.h"
 
@@ -114,6 +115,20 @@ static Err name_hosts(WorkerEdition *e, const Resource *r, const char ***ret)
     return OK;
 }
 
+static Err ask_clients(WorkerEdition *e, Buf *why)
+{
+    const ServerTls *tls = &e->config.gateway.tls;
+    const char *wrong;
+
+    if (tls->client_ca.len == 0)
+        return OK;
+    const Err err = tls_server_ask_clients(e->tls, public_file(e->public_files, tls->client_ca),
+                                           public_file(e->public_files, tls->client_crl), &wrong);
+    if (err != OK)
+        TRY(text_format(why, "gateway.tls.client_ca, client_crl: %s", wrong));
+    return err;
+}
+
 /* Certificates were read by the supervisor: a worker has no files. */
 static Err make_contexts(WorkerEdition *e, Buf *why)
 {
@@ -125,6 +140,8 @@ static Err make_contexts(WorkerEdition *e, Buf *why)
         err = tls_server_new(public_file(e->public_files, cert), &e->tls, &wrong);
     if (err != OK)
         TRY(text_format(why, "%.*s: %s", SHOW(cert), wrong));
+    if (err == OK)
+        err = ask_clients(e, why);
     for (size_t i = 0; err == OK && i < resource_count(e); i++) {
         const Resource *r = &e->config.policy.resources.at[i];
 

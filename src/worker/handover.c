@@ -46,6 +46,35 @@ static void judge_again(Session *s)
     hold_renew(s);
 }
 
+static bool same_file(const WorkerEdition *a, Bytes one, const WorkerEdition *b, Bytes other)
+{
+    return text_eq(public_file(a->public_files, one), public_file(b->public_files, other));
+}
+
+/* Nothing that a client's certificate depends on is another: it need not be looked at again. */
+static bool same_authorities(const Worker *w)
+{
+    const WorkerEdition *now = w->edition, *before = now->older;
+    const ServerTls *a = &before->config.gateway.tls, *b = &now->config.gateway.tls;
+
+    return hash_eq(&before->policy_hash, &now->policy_hash) &&
+           same_file(before, a->client_ca, now, b->client_ca) &&
+           same_file(before, a->client_crl, now, b->client_crl);
+}
+
+static void cut_certificate(Session *s, const char *wrong)
+{
+    CLEANUP(buf_done) Buf fact = { 0 };
+
+    buf_init(&fact, 512);
+    if (text_format(&fact,
+                    "the configuration changed, and the client certificate is not accepted any "
+                    "more: %s",
+                    wrong) != OK)
+        buf_truncate(&fact, 0);
+    cut(s, buf_view(&fact));
+}
+
 static void hand_over(Session *s, bool same_rules)
 {
     const Worker *w = s->worker;
@@ -66,6 +95,11 @@ static void hand_over(Session *s, bool same_rules)
     const Role *role = same_role(s, policy, was);
     if (role == NULL) {
         cut(s, LIT("the configuration changed, and the role of this session is gone"));
+        return;
+    }
+    const char *wrong = same_authorities(w) ? NULL : certificate_refusal(s);
+    if (wrong != NULL) {
+        cut_certificate(s, wrong);
         return;
     }
     s->ruler.policy = policy;

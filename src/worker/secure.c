@@ -46,6 +46,10 @@ static Err ask_signature(Session *s, const TlsSignAsk *wanted)
 /* Inside: the startup packet comes next, as if the connection had just begun. */
 static void enter(Session *s)
 {
+    if (tls_peer_read(s->client_tls, &s->arena, &s->certificate) != OK) {
+        give_up(s);
+        return;
+    }
     s->phase = SESSION_SIGNIN;
     pg_signin_secured(&s->signin, tls_binding(s->client_tls));
     session_mark(s);

@@ -193,7 +193,10 @@ static Err take_identity(Session *s, const SigninProveAnswer *a)
 
 Err session_write_start(Session *s)
 {
-    CLEANUP(buf_done) Buf payload = { 0 };
+    CLEANUP(buf_done) Buf payload = { 0 }, certificate = { 0 };
+
+    buf_init(&certificate, 2 * TLS_SHA256_BYTES);
+    TRY(certificate_sha256(s, &certificate));
     const SessionStartNote note = {
         .who = &s->who,
         .resource = target_resource(s->target)->name,
@@ -205,6 +208,8 @@ Err session_write_start(Session *s)
         .tls_version = text_of(s->client_tls != NULL ? tls_version(s->client_tls) : NULL),
         .tls_cipher = text_of(s->client_tls != NULL ? tls_cipher(s->client_tls) : NULL),
         .tls_bound = s->signin.bound,
+        .certificate_subject = s->certificate.subject,
+        .certificate_sha256_hex = buf_view(&certificate),
     };
     SegmentRecord record = { .leaf = { .type = LEAF_SESSION_START }, .key = &s->audit };
 
@@ -228,14 +233,15 @@ static Err begin_session(Session *s, const SigninProveAnswer *a)
     return OK;
 }
 
-/* Who it is was shown; there is no room for what they would record. */
-static void refuse_as_told(Session *s, const SigninProveAnswer *a)
+/* The keeper's record has the session's id. */
+static void refuse_as_told(Session *s, const Fault *fault)
 {
+    if (message_entry(fault->code) == NULL) {
+        refuse(s, CHP_3301);
+        return;
+    }
     s->named = true;
-    session_farewell(s, &(Fault){ .code = CHP_3402,
-                                  .rule = a->rule,
-                                  .fact = a->why,
-                                  .next = LIT("try again later, or tell the administrator") });
+    session_farewell(s, fault);
 }
 
 static void on_proved(void *ctx, const ChannelMessage *m)
@@ -247,8 +253,15 @@ static void on_proved(void *ctx, const ChannelMessage *m)
     if (session_is_over(s))
         return;
     const bool told = m != NULL && unpack_signin_prove_answer(m->body, &a) == OK;
-    if (told && a.ok == 0 && a.refused == CHP_3402) {
-        refuse_as_told(s, &a);
+    if (told && a.ok == 0 && a.refused != 0) {
+        const bool later = a.refused == CHP_3402;
+
+        refuse_as_told(s,
+                       &(Fault){ .code = (MessageCode)a.refused,
+                                 .rule = a.rule,
+                                 .fact = a.why,
+                                 .next = later ? LIT("try again later, or tell the administrator")
+                                               : (Bytes){ 0 } });
         return;
     }
     if (!told || a.ok == 0 || s->target == NULL) {
@@ -257,6 +270,13 @@ static void on_proved(void *ctx, const ChannelMessage *m)
     }
     if (begin_session(s, &a) != OK) {
         refuse(s, CHP_5301);
+        return;
+    }
+    /* A reload may have come in between. */
+    const char *wrong =
+        s->certificate_epoch != s->worker->edition->epoch ? certificate_refusal(s) : NULL;
+    if (wrong != NULL) {
+        refuse_as_told(s, &(Fault){ .code = CHP_3304, .fact = text_of(wrong) });
         return;
     }
     const Bytes purpose = signin_setting(&s->signin.startup, "purpose", true);
@@ -295,6 +315,10 @@ static void on_begun(void *ctx, const ChannelMessage *m)
         return;
     }
     s->id = a.session;
+    if (a.refused != 0) {
+        refuse_as_told(s, &(Fault){ .code = (MessageCode)a.refused, .fact = a.why });
+        return;
+    }
     s->phase = SESSION_SIGNIN;
     if (pg_signin_begun(&s->signin, &s->gate.wire, a.server_first) != OK)
         refuse(s, CHP_3301);
@@ -302,8 +326,8 @@ static void on_begun(void *ctx, const ChannelMessage *m)
 
 static Err ask_begin(Session *s)
 {
-    CLEANUP(buf_done) Buf body = { 0 };
-    const SigninBegin ask = {
+    CLEANUP(buf_done) Buf body = { 0 }, names = { 0 };
+    SigninBegin ask = {
         .user = s->signin.startup.user,
         .resource = s->signin.startup.database,
         .peer = text_of(s->peer),
@@ -313,6 +337,7 @@ static Err ask_begin(Session *s)
     buf_init(&body, 32 << 10);
     ruler_init(&s->ruler, s->worker->hash_key);
     s->target = target_of(s->worker, s->signin.startup.database);
+    TRY(certificate_tell(s, &ask, &names));
     TRY(pack_signin_begin(&body, &ask));
     return ask_keeper(s, ASK_SIGNIN_BEGIN, buf_view(&body), on_begun);
 }

@@ -18,7 +18,7 @@
 #include "sys/channel.h"
 #include "sys/clock.h"
 #include "sys/sandbox.h"
-#include "sys/tls.h"
+#include "sys/tls_peer.h"
 #include "worker/recorder.h"
 #include "worker/route.h"
 
@@ -75,6 +75,8 @@ typedef struct Session {
     Tls *client_tls, *server_tls;     /* NULL: plain */
     bool signing;                     /* the keeper was asked to sign the handshake */
     uint64_t tls_epoch;               /* of the certificate that the client was shown */
+    TlsPeer certificate;              /* the client's own, if it showed one */
+    uint64_t certificate_epoch;       /* by whose authorities it was looked at last */
     bool client_gone, server_gone;
     uint64_t deadline_ms; /* of the phase; 0: none */
     uint64_t again_ms;    /* of the second try at the target; 0: none yet */
@@ -206,6 +208,13 @@ static inline bool session_is_over(const Session *s)
 void secure_begin(Session *s);        /* `S` has left */
 bool secure_begin_direct(Session *s); /* does the client begin with TLS? Then it has begun */
 void secure_step(Session *s);
+
+/* certificate.c: the client's. By the rules in force, of a session whose identity is known. NULL:
+ * it may go on; else why not, a static text. */
+const char *certificate_refusal(Session *s);
+/* What the keeper has to know of it; `names` is filled. */
+Err certificate_tell(Session *s, SigninBegin *ask, Buf *names) MUST_CHECK;
+Err certificate_sha256(const Session *s, Buf *hex) MUST_CHECK; /* empty: none */
 
 /* signin.c: from accept to connect_begin() */
 void signin_step(Session *s);

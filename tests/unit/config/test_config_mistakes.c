@@ -40,6 +40,15 @@ static const Mistake MISTAKES[] = {
     { V "gateway: {public_url: \xE2\x80\xA8}\n", "2:23", "line feed", false },
     { "version: 1\rgateway: {}\n", "1:11", "line feed", false },
     { V "sinks: [[[[[[[[[[[[[[1]]]]]]]]]]]]]]\n", "2:19", "nested too deeply", false },
+    { V "gateway: {tls: {cert: file:/c, key: file:/k, client_crl: file:/r}}\n", "2:58",
+      "`client_crl` needs `client_ca", false },
+    { V "gateway: {tls: {cert: file:/c, key: file:/k, client_exempt: [agent]}}\n", "2:62",
+      "`client_exempt` needs `client_ca", false },
+    { V "gateway: {tls: {cert: file:/c, key: file:/k, client_ca: file:/k}}\n", "2:57",
+      "this file is the key's", false },
+    { V "gateway: {tls: {cert: file:/c, key: file:/k, client_ca: file:/a, client_exempt: "
+        "[people]}}\n",
+      "2:82", "must be `human`, `agent`, `service`", false },
     /* Keys and types */
     { "gateway: {}\n", "1:1", "`version` is missing in the file", false },
     { "version: 2\n", "1:10", "`version` is too large", false },

@@ -2,6 +2,7 @@
 #include "../sys/tls_pair.h"
 #include "base/encode.h"
 #include "keeper_room.h"
+#include "policy/client_certificate.h"
 
 #define BARE "n=,r=clientnonceclientnonce"
 
@@ -25,14 +26,21 @@ typedef struct Saying {
     uint8_t tls;
 } Saying;
 
-static Try sign_in_saying(Room *r, const char *user, Bytes secret, const Saying *saying)
+static Try sign_in_with(Room *r, const char *user, Bytes secret, const Saying *saying,
+                        SigninBegin begin)
 {
     CLEANUP(buf_done) Buf final = { 0 };
     Try t = { 0 };
-    const SigninBegin begin = { text_of(user), LIT("ehr"), text_of(saying->peer), LIT(BARE) };
+
+    begin.user = text_of(user);
+    begin.resource = LIT("ehr");
+    begin.peer = text_of(saying->peer);
+    begin.client_first_bare = LIT(BARE);
 
     buf_init(&final, 4096);
     EXPECT(signin_begin(r->k, &r->worker.writer, &begin, &r->arena, &t.begun) == OK);
+    if (t.begun.refused != 0)
+        return t;
     EXPECT(scram_server_first_parse(t.begun.server_first, LIT("clientnonceclientnonce"),
                                     &t.first) == OK);
     Hash salted;
@@ -54,6 +62,11 @@ static Try sign_in_saying(Room *r, const char *user, Bytes secret, const Saying 
     if (t.proved.ok)
         EXPECT(scram_server_final_check(t.proved.server_final, &salted, &e) == OK);
     return t;
+}
+
+static Try sign_in_saying(Room *r, const char *user, Bytes secret, const Saying *saying)
+{
+    return sign_in_with(r, user, secret, saying, (SigninBegin){ 0 });
 }
 
 static Try sign_in(Room *r, const char *user, Bytes secret, const char *peer)
@@ -222,7 +235,10 @@ static void a_proof_works_once_and_for_its_worker(void)
 
     room_open(&r);
     room_people(&r);
-    const SigninBegin begin = { LIT("dana"), LIT("ehr"), LIT("10.0.0.7:1"), LIT(BARE) };
+    const SigninBegin begin = { .user = LIT("dana"),
+                                .resource = LIT("ehr"),
+                                .peer = LIT("10.0.0.7:1"),
+                                .client_first_bare = LIT(BARE) };
     EXPECT(signin_begin(r.k, &r.worker.writer, &begin, &r.arena, &begun) == OK);
     const SigninProve prove = { .session = begun.session };
     EXPECT(signin_prove(r.k, &(Id){ { 2 } }, &prove, &r.arena, &proved) == OK && proved.ok == 0);
@@ -296,6 +312,61 @@ static void the_binding_is_checked_here(void)
     pair_done(&pair);
 }
 
+/* The worker tells what it saw; the rules are held against it here. */
+static void a_client_certificate_is_a_second_factor(void)
+{
+    static const Bytes EXEMPT[] = { LIT_INIT("agent") };
+    static const struct {
+        const char *user, *name;
+        CertificateState state;
+        bool exemptions;
+        const char *password;
+        uint32_t at_begin, at_proof;
+        uint8_t ok;
+    } CASES[] = {
+        { "dana", "dana", CERTIFICATE_HOLDS, false, PASSWORD, 0, 0, 1 },
+        { "dana", "dana", CERTIFICATE_HOLDS, false, "wrong", 0, 0, 0 },
+        { "dana", "pat", CERTIFICATE_HOLDS, false, PASSWORD, CHP_3304, 0, 0 },
+        { "dana", "dana", CERTIFICATE_WRONG, false, PASSWORD, CHP_3304, 0, 0 },
+        { "dana", "dana", 77, false, PASSWORD, CHP_3304, 0, 0 },
+        { "dana", "", CERTIFICATE_NONE, false, PASSWORD, CHP_3304, 0, 0 },
+        { "nobody", "", CERTIFICATE_NONE, false, PASSWORD, CHP_3304, 0, 0 },
+        { "dana", "", CERTIFICATE_NONE, true, PASSWORD, 0, CHP_3304, 0 },
+        { "dana", "", CERTIFICATE_NONE, true, "wrong", 0, CHP_3304, 0 },
+        { "nobody", "", CERTIFICATE_NONE, true, PASSWORD, 0, CHP_3304, 0 },
+        { "bot", "", CERTIFICATE_NONE, true, "wrong", 0, 0, 0 },
+        { "bot", "dana", CERTIFICATE_HOLDS, true, "wrong", CHP_3304, 0, 0 },
+    };
+    Room r;
+
+    room_open(&r);
+    room_people(&r);
+    ServerTls *tls = &r.k->edition->config.gateway.tls;
+    tls->client_ca = LIT("file:/clients.pem");
+    for (size_t i = 0; i < COUNT_OF(CASES); i++) {
+        CLEANUP(buf_done) Buf names = { 0 };
+        SigninBegin begin = { .certificate = (uint8_t)CASES[i].state };
+
+        buf_init(&names, 256);
+        EXPECT(pack_item(&names, text_of(CASES[i].name)) == OK);
+        if (CASES[i].state != CERTIFICATE_NONE)
+            begin.certificate_names.packed = buf_view(&names);
+        tls->client_exempt = (Names){ EXEMPT, CASES[i].exemptions };
+        memset(r.k->signins.attempts, 0, sizeof r.k->signins.attempts);
+        const Try t = sign_in_with(&r, CASES[i].user, text_of(CASES[i].password),
+                                   &(Saying){ .peer = "10.0.0.7:1", .gs2 = "n,," }, begin);
+        EXPECT(t.begun.refused == CASES[i].at_begin && t.proved.refused == CASES[i].at_proof);
+        EXPECT(t.proved.ok == CASES[i].ok);
+        EXPECT((t.begun.server_first.len == 0) == (CASES[i].at_begin != 0));
+    }
+    /* Rules that are long gone. */
+    const SigninBegin old = { .user = LIT("dana"), .client_first_bare = LIT(BARE), .epoch = 99 };
+    SigninBeginAnswer begun = { 0 };
+    EXPECT(signin_begin(r.k, &r.worker.writer, &old, &r.arena, &begun) == OK);
+    EXPECT(begun.refused == CHP_3304);
+    room_close(&r);
+}
+
 int main(void)
 {
     TEST(a_password_and_a_token);
@@ -308,5 +379,6 @@ int main(void)
     TEST(a_proof_works_once_and_for_its_worker);
     TEST(no_record_no_session);
     TEST(the_binding_is_checked_here);
+    TEST(a_client_certificate_is_a_second_factor);
     return 0;
 }
