@@ -376,7 +376,7 @@ static void cancel(Session *s)
 void signin_step(Session *s)
 {
     PgSigninOrder order;
-    Fault fault;
+    Fault fault = { .code = CHP_5301 }; /* of ours; the client's mistakes set it */
     Err err = pg_signin_spoke(&s->signin, &s->gate.wire, &order, &fault);
 
     if (err == OK && (order == SIGNIN_BEGIN || order == SIGNIN_PROVE) && s->worker->closed)
