@@ -121,6 +121,8 @@ int command_complete(int argc, char **argv);
 /* config_command.c */
 CommandFn command_serve, command_config_validate, command_config_show, command_config_schema,
     command_config_reference, command_doctor;
+/* diff_command.c */
+CommandFn command_config_diff;
 /* drain_command.c */
 CommandFn command_drain;
 /* explain_command.c */

@@ -64,6 +64,17 @@ const Command COMMANDS[] = {
       .help = "Print all settings, defaults filled in, as the gateway reads them.",
       .run = command_config_show,
       .example = "chaperone config show | sha256sum" },
+    { .name = "config diff",
+      .arguments = "[FILE]",
+      .help = "What would change if the file were loaded: settings, people, running sessions.",
+      .run = command_config_diff,
+      .more = "Compares the configuration in force, as the gateway tells it, with FILE or the one "
+              "that is configured. Status 0: no difference; 1: there is one, or it could not be "
+              "found out. Administrators only. Secrets are references, so none is shown; the "
+              "contents of certificates and secrets that it names are not compared.",
+      .exits = EXITS_CALL,
+      .completes = ":file",
+      .example = "chaperone config diff /tmp/new.yaml" },
     { .name = "config schema",
       .help = "Print the JSON Schema of the configuration.",
       .run = command_config_schema,

@@ -56,29 +56,39 @@ static bool same_names(const Names *a, const Names *b)
     return true;
 }
 
-const char *edition_needs_restart(const Config *running, const Config *fresh)
+size_t edition_restart_fields(const Config *running, const Config *fresh,
+                              const char *ret[RESTART_FIELDS_MAX])
 {
     const Gateway *now = &running->gateway, *next = &fresh->gateway;
     const Storage *here = &running->storage, *there = &fresh->storage;
+    const struct {
+        const char *field;
+        bool same;
+    } FIELDS[RESTART_FIELDS_MAX] = {
+        { "gateway.listen.postgres", same_address(&now->listen.postgres, &next->listen.postgres) },
+        { "gateway.listen.metrics", same_address(&now->listen.metrics, &next->listen.metrics) },
+        { "gateway.admin_socket", text_eq(now->admin_socket, next->admin_socket) },
+        /* Accounts of this host are looked up before the keeper's folders are shut. */
+        { "gateway.admin_users", same_names(&now->admin_users, &next->admin_users) },
+        { "gateway.workers", now->workers == next->workers },
+        { "gateway.sandbox", now->sandbox == next->sandbox },
+        { "storage.state", text_eq(here->state, there->state) },
+        { "storage.journal", text_eq(here->journal, there->journal) },
+        { "storage.root_key", text_eq(here->root_key, there->root_key) },
+    };
+    size_t count = 0;
 
-    if (!same_address(&now->listen.postgres, &next->listen.postgres))
-        return "gateway.listen.postgres";
-    if (!same_address(&now->listen.metrics, &next->listen.metrics))
-        return "gateway.listen.metrics";
-    if (!text_eq(now->admin_socket, next->admin_socket))
-        return "gateway.admin_socket";
-    /* Accounts of this host are looked up before the keeper's folders are shut. */
-    if (!same_names(&now->admin_users, &next->admin_users))
-        return "gateway.admin_users";
-    if (now->workers != next->workers)
-        return "gateway.workers";
-    if (now->sandbox != next->sandbox)
-        return "gateway.sandbox";
-    if (!text_eq(here->state, there->state))
-        return "storage.state";
-    if (!text_eq(here->journal, there->journal))
-        return "storage.journal";
-    return text_eq(here->root_key, there->root_key) ? NULL : "storage.root_key";
+    for (size_t i = 0; i < COUNT_OF(FIELDS); i++)
+        if (!FIELDS[i].same)
+            ret[count++] = FIELDS[i].field;
+    return count;
+}
+
+const char *edition_needs_restart(const Config *running, const Config *fresh)
+{
+    const char *fields[RESTART_FIELDS_MAX];
+
+    return edition_restart_fields(running, fresh, fields) > 0 ? fields[0] : NULL;
 }
 
 bool edition_same_target(const Resource *a, const Resource *b)

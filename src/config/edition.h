@@ -24,6 +24,10 @@ Err edition_seal(const Edition *e, int *ret_fd) MUST_CHECK;
 /* `bytes` is filled and has to outlive *ret. */
 Err edition_read(int fd, Buf *bytes, Edition *ret) MUST_CHECK;
 
+enum { RESTART_FIELDS_MAX = 9 };
+/* Names of all that `fresh` would change and only a start can; how many. */
+size_t edition_restart_fields(const Config *running, const Config *fresh,
+                              const char *ret[RESTART_FIELDS_MAX]);
 /* What `fresh` would change that only a start can: the field's name, NULL when there is nothing. */
 const char *edition_needs_restart(const Config *running, const Config *fresh);
 /* Do both mean the same server, account, credential and kind of TLS? Else their sessions cannot

@@ -17,6 +17,7 @@ static const AdminEntry TABLE[] = {
     /* For oneself; an administrator for anybody, and then it writes an admin.access record. */
     { "explain", ADMIN_ANYBODY, false, admin_explain },
     { "reload", ADMIN_ADMINISTRATOR, true, admin_reload },
+    { "config.running", ADMIN_ADMINISTRATOR, false, admin_config_running },
     { "drain", ADMIN_ADMINISTRATOR, true, admin_drain },
     { "drain.end", ADMIN_ADMINISTRATOR, true, admin_drain_end },
     { "drain.state", ADMIN_ADMINISTRATOR, false, admin_drain_state },

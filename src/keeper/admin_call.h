@@ -79,8 +79,8 @@ Err admin_make_token(AdminRun *run, const StoreUser *user, uint64_t expires_ns,
                      char ret_token[40]) MUST_CHECK;
 Err admin_result_ok(AdminRun *run) MUST_CHECK; /* {"ok": true} */
 
-AdminFn admin_status, admin_whoami, admin_checkpoint, admin_explain, admin_reload, admin_drain,
-    admin_drain_end, admin_drain_state;
+AdminFn admin_status, admin_whoami, admin_checkpoint, admin_explain, admin_reload,
+    admin_config_running, admin_drain, admin_drain_end, admin_drain_state;
 AdminFn admin_user_add, admin_user_ls, admin_user_passwd, admin_user_disable, admin_user_enable,
     admin_user_rm, admin_user_groups;
 AdminFn admin_agent_add, admin_agent_ls, admin_agent_show, admin_agent_pause, admin_agent_resume,

@@ -17,6 +17,7 @@ void keeper_edition_free(KeeperEdition *e)
         return;
     handshakes_done(&e->handshakes);
     buf_done(&e->policy_text);
+    buf_done(&e->yaml);
     arena_done(&e->arena);
     free(e);
 }
@@ -33,7 +34,8 @@ static Err load(const Edition *from, KeeperEdition *e, Buf *why)
         return ERR_MALFORMED;
     }
     e->policy_hash = hash_of(buf_view(&e->policy_text));
-    return OK;
+    buf_init(&e->yaml, CONFIG_BYTES_MAX);
+    return buf_append(&e->yaml, from->yaml);
 }
 
 Err keeper_edition_make(const Edition *from, uint64_t now_unix_ns, KeeperEdition **ret, Buf *why)

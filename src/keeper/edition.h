@@ -24,6 +24,7 @@ typedef struct KeeperEdition {
     Arena arena;
     Config config;
     Buf policy_text; /* config_show() */
+    Buf yaml;        /* the file it was */
     Hash policy_hash;
     Handshakes handshakes;
     Hash clients_hash, revoked_hash; /* of the files of gateway.tls.client_ca and client_crl */
