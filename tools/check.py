@@ -139,7 +139,9 @@ def main():
             pytest(count, "the package, installed", "tests/package")
         if list(ROOT.glob("tests/faults/test_*.py")):
             rounds = "100" if full and "kill" in parts else "10"
-            pytest(count, f"kill -9, {rounds} rounds", "tests/faults", env={"KILL_ROUNDS": rounds})
+            pytest(count, f"kill -9, {rounds} rounds", "tests/faults", "--deselect", "tests/faults/test_taken_over.py",
+                   env={"KILL_ROUNDS": rounds})
+            pytest(count, "a worker that is taken over", "tests/faults/test_taken_over.py")
         soak = ["--seconds", "1800"] if full and "soak" in parts else ["--seconds", "20", "--few"]
         rule(count, f"soak, {soak[1]} s", ["/usr/bin/python3", "tests/soak/soak.py", *soak])
         if pathlib.Path(ROOT, "tools/fuzz.py").exists():

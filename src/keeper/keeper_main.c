@@ -48,6 +48,19 @@ static void peer_bury(KeeperPeer *p)
     free(p);
 }
 
+/* Whoever speaks so is not ours any more: it has sockets to targets still, and nothing it does
+ * there would be recorded. */
+static void have_it_ended(const KeeperPeer *p)
+{
+    CLEANUP(buf_done) Buf body = { 0 };
+    const PeerBroke said = { .pid = p->pid };
+
+    buf_init(&body, 16);
+    if (p->keeper->supervisor == NULL || pack_peer_broke(&body, &said) != OK ||
+        channel_tell(p->keeper->supervisor, ASK_PEER_BROKE, buf_view(&body), -1) != OK)
+        log_line(LOG_ERROR, "channel", "process %u cannot be ended", p->pid);
+}
+
 static void peer_message(void *ctx, Channel *channel, const ChannelMessage *m)
 {
     KeeperPeer *p = ctx;
@@ -68,6 +81,8 @@ static void peer_message(void *ctx, Channel *channel, const ChannelMessage *m)
     p->channel = NULL;
     p->drained = true;
     channel_free(channel);
+    if (err == ERR_MALFORMED || err == ERR_REFUSED)
+        have_it_ended(p);
 }
 
 static void peer_ended(void *ctx, Channel *channel)

@@ -49,6 +49,8 @@ typedef enum Party {
     X(RELOAD, 15, KEEPER, SUPERVISOR, true)                                                        \
     /* keeper → supervisor: drain, or what about it? */                                          \
     X(DRAIN_ALL, 16, KEEPER, SUPERVISOR, true)                                                     \
+    /* keeper → supervisor: that child broke the rules, it may not live. */                      \
+    X(PEER_BROKE, 17, KEEPER, SUPERVISOR, false)                                                   \
     X(SEGMENT, 20, WORKER, KEEPER, true)                                                           \
     X(SEAL, 21, WORKER, KEEPER, false)                                                             \
     X(SIGNIN_BEGIN, 22, WORKER, KEEPER, true)                                                      \
@@ -101,6 +103,7 @@ bool ask_allowed(uint16_t kind, Party from, Party to, bool is_question);
     F(U32, pid)                                                                                    \
     F(ID, writer) /* workers: who writes their segments */                                         \
     F(U8, known)  /* 1: the child lived before this keeper did */
+#define PEER_BROKE_FIELDS(F) F(U32, pid)
 #define READY_FIELDS(F)                                                                            \
     F(U8, landlock_abi) /* 0: Landlock is not active */                                            \
     F(U8, seccomp)      /* 1: active */
@@ -359,6 +362,7 @@ typedef enum HoldState {
 
 #define ASK_MESSAGES(X)                                                                            \
     X(Peer, peer, PEER_FIELDS)                                                                     \
+    X(PeerBroke, peer_broke, PEER_BROKE_FIELDS)                                                    \
     X(Ready, ready, READY_FIELDS)                                                                  \
     X(Drain, drain, DRAIN_FIELDS)                                                                  \
     X(DrainAll, drain_all, DRAIN_ALL_FIELDS)                                                       \

@@ -146,6 +146,20 @@ static void on_child_ready(Supervisor *s, Child *c, const Ready *said)
     }
 }
 
+/* The keeper cut it off, so it is one of those that have a channel there. */
+static void end_child(Supervisor *s, Bytes body)
+{
+    PeerBroke said;
+
+    if (unpack_peer_broke(body, &said) != OK || said.pid == 0)
+        return;
+    if ((pid_t)said.pid == s->console.pid)
+        (void)kill(s->console.pid, SIGKILL);
+    for (size_t i = 0; i < s->worker_count; i++)
+        if ((pid_t)said.pid == s->workers[i].pid)
+            (void)kill(s->workers[i].pid, SIGKILL);
+}
+
 static void on_message(void *ctx, Channel *channel, const ChannelMessage *m)
 {
     Child *c = ctx;
@@ -161,7 +175,9 @@ static void on_message(void *ctx, Channel *channel, const ChannelMessage *m)
         return;
     }
     Ready ready;
-    if (m->kind == ASK_READY && unpack_ready(m->body, &ready) == OK)
+    if (m->kind == ASK_PEER_BROKE)
+        end_child(s, m->body);
+    else if (m->kind == ASK_READY && unpack_ready(m->body, &ready) == OK)
         on_child_ready(s, c, &ready);
     else if (m->kind == ASK_DIAL)
         dial_start(c, m);

@@ -122,6 +122,13 @@ static bool allow_memory(scmp_filter_ctx f, SandboxRole role)
                             SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)) == 0;
 }
 
+/* An abort's: of our own threads, never another process's. */
+static bool allow_tgkill(scmp_filter_ctx f)
+{
+    return seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
+                            SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid())) == 0;
+}
+
 static Err fill(scmp_filter_ctx filter, SandboxRole role)
 {
     size_t count;
@@ -132,7 +139,8 @@ static Err fill(scmp_filter_ctx filter, SandboxRole role)
     for (size_t i = 0; i < count; i++)
         if ((calls[i].roles & role) != 0)
             TRY(allow(filter, calls[i].name));
-    if (!allow_ioctl(filter) || !allow_fcntl(filter, role) || !allow_memory(filter, role))
+    if (!allow_tgkill(filter) || !allow_ioctl(filter) || !allow_fcntl(filter, role) ||
+        !allow_memory(filter, role))
         return ERR_IO;
     return seccomp_load(filter) == 0 ? OK : ERR_IO;
 }

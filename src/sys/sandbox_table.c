@@ -13,9 +13,9 @@
 #endif
 #endif
 
-/* Seen under strace, but for those that say when they would come. ioctl, fcntl, mmap and mprotect
- * have conditions on their arguments: sandbox.c. No call here makes a socket, a process, a thread
- * or an executable page. */
+/* Seen under strace, but for those that say when they would come. ioctl, fcntl, tgkill, mmap and
+ * mprotect have conditions on their arguments: sandbox.c. No call here makes a socket, a process, a
+ * thread or an executable page. */
 static const SandboxCall CALLS[] = {
     /* memory: malloc, large blocks that grow, arenas that shrink */
     { "brk", ALL },
@@ -58,7 +58,6 @@ static const SandboxCall CALLS[] = {
     { "rt_sigprocmask", ALL },
     { "rt_sigreturn", ALL },
     { "set_robust_list", W },
-    { "tgkill", ALL },
     /* the keeper's files: SQLite's, the journal's, secrets by reference */
     { "access", K },    /* SQLite: is there a hot journal? */
     { "chmod", K },     /* a sealed segment is read-only */

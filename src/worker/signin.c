@@ -379,6 +379,10 @@ void signin_step(Session *s)
     Fault fault = { .code = CHP_5301 }; /* of ours; the client's mistakes set it */
     Err err = pg_signin_spoke(&s->signin, &s->gate.wire, &order, &fault);
 
+#ifdef CHAPERONE_TAKEN_OVER
+    if (err == OK && order == SIGNIN_BEGIN && taken_over(s))
+        return;
+#endif
     if (err == OK && (order == SIGNIN_BEGIN || order == SIGNIN_PROVE) && s->worker->closed)
         refuse(s, CHP_5302);
     else if (err == OK && order == SIGNIN_BEGIN)

@@ -226,6 +226,11 @@ Err signin_ask_missing_keys(Session *s) MUST_CHECK;
 const MaskingProfile *session_profile(const Session *s); /* NULL: none */
 Err session_write_start(Session *s) MUST_CHECK;
 
+#ifdef CHAPERONE_TAKEN_OVER
+/* taken_over.c, tests only: was it told to do something else? Then it has. */
+bool taken_over(Session *s);
+#endif
+
 /* connect.c: from there to the first ReadyForQuery */
 void connect_begin(Session *s);
 void connect_step(Session *s);

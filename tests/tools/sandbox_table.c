@@ -20,7 +20,7 @@ int main(void)
         for (size_t i = 0; i < count; i++)
             if ((calls[i].roles & ROLES[r].role) != 0)
                 printf(" %s", calls[i].name);
-        printf(" ioctl fcntl mmap mprotect\n"); /* on conditions */
+        printf(" ioctl fcntl tgkill mmap mprotect\n"); /* on conditions */
     }
     return 0;
 }

@@ -36,6 +36,7 @@ enum { SKIPPED = 77, ALIVE = 0, NO_SANDBOX = 3, FILE_FD = 40 };
     X(clone, syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0))                                              \
     X(clone3, syscall(SYS_clone3, at, 64))                                                         \
     X(kill, syscall(SYS_kill, getppid(), 0))                                                       \
+    X(tgkill, syscall(SYS_tgkill, getppid(), getppid(), 0))                                        \
     X(io_uring, syscall(SYS_io_uring_setup, 1, at))                                                \
     X(exec_memory,                                                                                 \
       syscall(SYS_mmap, NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))    \
