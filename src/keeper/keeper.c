@@ -198,9 +198,9 @@ void keeper_tick(Keeper *k)
 {
     k->now = clock_now();
     admin_tick(k);
-    Err err = beat(k);
-    if (err == OK && diary_is_full(&k->diary, k->now))
-        err = diary_turn(&k->diary, k->now, true);
+    Err err = diary_is_full(&k->diary, k->now) ? diary_turn(&k->diary, k->now, true) : OK;
+    if (err == OK)
+        err = beat(k);
     if (err == OK)
         err = ledger_sign(&k->ledger, k->now, false);
     watermark_look(k);
@@ -211,6 +211,11 @@ void keeper_tick(Keeper *k)
     if (approve_expire(k) != OK || err != OK)
         log_line(LOG_ERROR, "keeper", "the journal or the store cannot be written (%s)",
                  store_why(k->store));
+    if (k->diary.failed) {
+        /* What is on disk is unknown to this process; the next one reads it. */
+        log_line(LOG_ERROR, "keeper", "ends: its part of the journal is lost; another one begins");
+        uv_stop(k->loop);
+    }
 }
 
 /* --- who and what ------------------------------------------------------------------------- */

@@ -275,7 +275,7 @@ static void on_proved(void *ctx, const ChannelMessage *m)
         session_unrecorded(s);
         return;
     }
-    s->recorded = true;
+    s->recorded = s->begun = true;
     if (s->ruler.role == NULL)
         refuse(s, CHP_3102); /* written down: somebody who signed in and may do nothing */
     else
@@ -356,6 +356,9 @@ void signin_step(Session *s)
 
     if (err == OK && (order == SIGNIN_BEGIN || order == SIGNIN_PROVE) && s->worker->closed)
         refuse(s, CHP_5302);
+    else if (err == OK && (order == SIGNIN_BEGIN || order == SIGNIN_PROVE) &&
+             (!recorder_ready(&s->worker->recorder) || link_is_lost(s->worker)))
+        refuse(s, CHP_5201);
     else if (err == OK && order == SIGNIN_BEGIN)
         err = ask_begin(s);
     else if (err == OK && order == SIGNIN_PROVE)

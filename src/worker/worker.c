@@ -99,8 +99,8 @@ static void on_check(uv_check_t *check)
     for (int i = 0; i < ROUNDS && w->ready != NULL; i++)
         one_turn(w);
     /* session.end records of the sessions that were freed */
-    if (recorder_ready(&w->recorder) && recorder_flush(&w->recorder, now_ms(w)) != OK)
-        w->draining = true;
+    if (recorder_ready(&w->recorder))
+        (void)!recorder_flush(&w->recorder, now_ms(w)); /* leave_when_broken() sees it */
 }
 
 static void mark_all(Worker *w)
@@ -149,8 +149,7 @@ static void on_listen(uv_poll_t *poll, int status, int events)
         if (net_accept(w->listen_fd, &fd, peer) != OK)
             return;
         if (w->draining || w->session_count >= SESSIONS_MAX ||
-            (w->session_count > SIGNIN_MAX && signing_in(w) > SIGNIN_MAX) ||
-            !recorder_ready(&w->recorder))
+            (w->session_count > SIGNIN_MAX && signing_in(w) > SIGNIN_MAX))
             close(fd);
         else
             session_accept(w, fd, peer);
@@ -206,6 +205,19 @@ static void check_parses(Worker *w)
     }
 }
 
+/* Nothing can be written to this segment any more. The next process of this slot begins a new one,
+ * and takes who comes meanwhile. */
+static void leave_when_broken(Worker *w)
+{
+    if (w->draining || !recorder_is_broken(&w->recorder))
+        return;
+    log_line(LOG_ERROR, "worker", "ends: its part of the journal is lost; another one begins");
+    w->draining = true;
+    (void)uv_poll_stop(&w->listen_poll);
+    for (Session *s = w->sessions; s != NULL; s = s->next)
+        session_farewell(s, &(Fault){ .code = CHP_5201 });
+}
+
 static void on_tick(uv_timer_t *timer)
 {
     Worker *w = timer->data;
@@ -225,6 +237,7 @@ static void on_tick(uv_timer_t *timer)
         if (s->phase == SESSION_OPEN && s->gate.wait == GATE_RUNS && s->ruler.catalogue_stale &&
             !s->ruler.transaction)
             target_refresh(s->target);
+    leave_when_broken(w);
     if (w->draining && w->session_count == 0)
         uv_stop(&w->loop);
 }
