@@ -294,6 +294,10 @@ static void on_begun(void *ctx, const ChannelMessage *m)
         refuse(s, CHP_5201);
         return;
     }
+    if (a.server_first.len == 0) { /* the keeper has no room for another one, or its store failed */
+        refuse(s, CHP_5301);
+        return;
+    }
     s->id = a.session;
     s->phase = SESSION_SIGNIN;
     if (pg_signin_begun(&s->signin, &s->gate.wire, a.server_first) != OK)

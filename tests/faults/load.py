@@ -5,6 +5,7 @@ out; nobody hangs; the gateway is ready again; no process ends but the one that 
 import contextlib
 import pathlib
 import re
+import subprocess
 import sys
 import time
 
@@ -125,7 +126,7 @@ def whole(site):
     """Seconds until a person can sign in and read again; None: not within READY_S."""
     started = time.monotonic()
     while time.monotonic() < started + READY_S:
-        with contextlib.suppress(*GONE, RuntimeError):
+        with contextlib.suppress(*GONE, RuntimeError, subprocess.TimeoutExpired):
             if site.gate.is_ready():
                 client = wire.Client(site.gate.port, "erin", site.passwords["erin"], timeout=2)
                 got = client.query("SELECT city FROM patient WHERE id = 1")

@@ -33,6 +33,8 @@ ERRORS = {
     "getrandom": ("EINTR",),
 }
 LOADS = {"work": PROCESSES, "kill": ("keeper", "worker", "console"), "restart": PROCESSES}
+# SQLite takes a lock that it could not give back for one that somebody else holds: no local file system does that.
+LEFT_OUT = {("keeper", "fcntl")}
 FRESH_EVERY = 100  # cases with one gateway: its record must not grow for ever
 
 
@@ -88,7 +90,7 @@ class Sweep:
         self.provoke(name, process)
         found = self.site.plan.calls()
         self.site.plan.disarm()
-        return {c: n for (p, c), n in found.items() if p == process}
+        return {c: n for (p, c), n in found.items() if p == process and (p, c) not in LEFT_OUT}
 
     def case(self, name, process, call, n, error):
         """(reached, what is wrong)"""
