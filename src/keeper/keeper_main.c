@@ -53,7 +53,7 @@ static void peer_message(void *ctx, Channel *channel, const ChannelMessage *m)
     KeeperPeer *p = ctx;
     File f = { m->fd };
 
-    p->keeper->now = clock_now();
+    keeper_see_time(p->keeper, clock_now());
     const Err err = p->channel == channel ? questions_take(p, m) : ERR_REFUSED;
     file_done(&f);
     if (err == OK || p->channel == NULL)
@@ -75,7 +75,7 @@ static void peer_ended(void *ctx, Channel *channel)
     KeeperPeer *p = ctx;
 
     (void)channel;
-    p->keeper->now = clock_now();
+    keeper_see_time(p->keeper, clock_now());
     p->drained = true;
     peer_bury(p);
 }
@@ -190,7 +190,7 @@ static void on_supervisor(void *ctx, Channel *channel, const ChannelMessage *m)
     bool taken;
 
     (void)channel;
-    k->now = clock_now();
+    keeper_see_time(k, clock_now());
     const Err err = supervisor_said(k, m, &taken);
     if (!taken)
         file_done(&f);

@@ -128,13 +128,29 @@ static void on_synced(uv_async_t *async)
 /* --- new connections
  * -------------------------------------------------------------------------------- */
 
-static size_t signing_in(const Worker *w)
+/* A crowd that says nothing stands in nobody's way: where all places are taken, whoever came first
+ * and has not said yet who they are gives up theirs. The list begins with who came last. */
+static bool make_place(Worker *w)
 {
+    Session *oldest = NULL;
     size_t count = 0;
 
-    for (const Session *s = w->sessions; s != NULL; s = s->next)
-        count += s->phase == SESSION_SIGNIN || s->phase == SESSION_SHAKING;
-    return count;
+    if (w->session_count <= SIGNIN_MAX)
+        return true;
+    for (Session *s = w->sessions; s != NULL; s = s->next) {
+        if (s->phase != SESSION_SIGNIN && s->phase != SESSION_SHAKING)
+            continue;
+        count++;
+        if (s->signin.startup.user.len == 0)
+            oldest = s;
+    }
+    if (count <= SIGNIN_MAX)
+        return true;
+    if (oldest == NULL)
+        return false;
+    oldest->phase = SESSION_DEAD;
+    session_mark(oldest);
+    return true;
 }
 
 static void on_listen(uv_poll_t *poll, int status, int events)
@@ -148,8 +164,7 @@ static void on_listen(uv_poll_t *poll, int status, int events)
     for (int i = 0; i < ACCEPT_BATCH; i++) {
         if (net_accept(w->listen_fd, &fd, peer) != OK)
             return;
-        if (w->draining || w->session_count >= SESSIONS_MAX ||
-            (w->session_count > SIGNIN_MAX && signing_in(w) > SIGNIN_MAX))
+        if (w->draining || w->session_count >= SESSIONS_MAX || !make_place(w))
             close(fd);
         else
             session_accept(w, fd, peer);
