@@ -139,7 +139,7 @@ def main():
     meson_tests(count, "build")
     if not options.quick:
         full = options.full is not None
-        parts = set(options.full or ["kill", "fuzz", "faults", "package"])
+        parts = set(options.full or ["kill", "fuzz", "package"])
         for build in SANITIZERS:
             sanitized(count, build)
         if list(ROOT.glob("tests/e2e/test_*.py")):
