@@ -99,7 +99,9 @@ static Err peer_add(Keeper *k, const Peer *said, int fd)
     }
     p->next = k->peers;
     k->peers = p;
-    return p->party == PARTY_WORKER ? watermark_tell(p) : OK;
+    if (p->party == PARTY_WORKER)
+        (void)!watermark_tell(p); /* it may have ended already, which we are about to hear */
+    return OK;
 }
 
 static void peer_gone(Keeper *k, const Peer *said)

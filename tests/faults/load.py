@@ -163,22 +163,22 @@ def judge(site, witness, log, killed=()):
         for column in ("ssn", "mrn", "last_name", "phone", "email"):
             if person[column] and person[column].encode() in witness.seen:
                 wrong.append(f"the client saw {column} of patient {person['id']}")
-    hit = site.plan.at.fired_pid
+    hit, stopped = site.plan.at.fired_pid, "all processes have ended" in log
     for kind, pid, how, code in ENDED.findall(log):
         # Whoever was cut off by a process that was hit leaves in good order, with a status.
         if int(pid) in killed or how != "by signal":
+            if kind == "keeper" and int(pid) not in (hit, *killed) and not stopped:
+                wrong.append(f"the keeper ended {how} {code}")
             continue
         if int(pid) != hit:
             wrong.append(f"{kind} ended by signal {code}, and it was not hit")
-        elif code not in ("6", "9", "15"):
+        elif code not in ("9", "15") and not foreign(site.plan.modules()):
             wrong.append(f"{kind} crashed by signal {code}")
-        elif code == "6" and not foreign(site.plan.modules()):
-            wrong.append(f"{kind} ended by an assertion of its own")
     return wrong
 
 
 def foreign(modules):
-    """A library's own call failed: libuv's way out is abort()."""
+    """A library's own call failed: libuv's way out is abort(), OpenSSL's may be worse."""
     own = [m for m in modules if not m.startswith("libc.")]
     return bool(own) and own[0] != "chaperone"
 
