@@ -238,7 +238,7 @@ class Gateway:
         self.port = free_port()
         self.config = self.folder / "chaperone.yaml"
         self.prefix = list(prefix)  # strace and the like, before the command
-        self.process = None
+        self.process, self.environment = None, {}
         self.folder.mkdir(parents=True, exist_ok=True)
         os.chmod(self.folder, 0o755)
         password = self.folder / "ehr.password"
@@ -255,7 +255,7 @@ class Gateway:
     def start(self, wait=True):
         self.log = open(self.folder / "gateway.log", "ab")
         env = dict(os.environ, ASAN_OPTIONS="detect_leaks=0:abort_on_error=1:symbolize=0",
-                   UBSAN_OPTIONS="symbolize=0")
+                   UBSAN_OPTIONS="symbolize=0", **self.environment)
         self.process = subprocess.Popen([*self.prefix, str(self.binary), "serve", "-c", str(self.config)], stdout=self.log,
                                         stderr=self.log, stdin=subprocess.DEVNULL, env=env, start_new_session=True)
         if wait:

@@ -11,6 +11,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -107,6 +108,19 @@ def pytest(count, name, *args, env=None):
     count.step(name, numbers.get("passed", 0), failed, numbers.get("skipped", 0), started, done.stdout)
 
 
+def faults(count, full):
+    """They wait more than they work: all at once."""
+    files = {"faults: the n-th call fails": "syscalls", "faults: slow, absent, out of time": "slow",
+             "faults: a target that lies": "malicious_upstream", "faults: a worker that is taken over": "taken_over"}
+    threads = [threading.Thread(target=pytest, args=[count, name, f"tests/faults/test_{file}.py"],
+                                kwargs={"env": {"FAULTS_SWEEP": "full" if full else "smoke"}})
+               for name, file in files.items()]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+
+
 def fuzz(count, seconds):
     started = time.time()
     done = run(["/usr/bin/python3", "tools/fuzz.py", "build-fuzz", "--seconds", str(seconds)])
@@ -125,7 +139,7 @@ def main():
     meson_tests(count, "build")
     if not options.quick:
         full = options.full is not None
-        parts = set(options.full or ["kill", "fuzz", "faults", "package"])
+        parts = set(options.full or ["kill", "fuzz", "package"])
         for build in SANITIZERS:
             sanitized(count, build)
         if list(ROOT.glob("tests/e2e/test_*.py")):
@@ -137,11 +151,9 @@ def main():
         if full and "package" in parts:
             rule(count, "the Debian package, lintian", ["./dev", "package"])
             pytest(count, "the package, installed", "tests/package")
-        if list(ROOT.glob("tests/faults/test_*.py")):
-            rounds = "100" if full and "kill" in parts else "10"
-            pytest(count, f"kill -9, {rounds} rounds", "tests/faults", "--deselect", "tests/faults/test_taken_over.py",
-                   env={"KILL_ROUNDS": rounds})
-            pytest(count, "a worker that is taken over", "tests/faults/test_taken_over.py")
+        rounds = "100" if full and "kill" in parts else "10"
+        pytest(count, f"kill -9, {rounds} rounds", "tests/faults/test_kill.py", env={"KILL_ROUNDS": rounds})
+        faults(count, full and "faults" in parts)
         soak = ["--seconds", "1800"] if full and "soak" in parts else ["--seconds", "20", "--few"]
         rule(count, f"soak, {soak[1]} s", ["/usr/bin/python3", "tests/soak/soak.py", *soak])
         if pathlib.Path(ROOT, "tools/fuzz.py").exists():

@@ -26,6 +26,14 @@ bool text_eq_nocase(Bytes a, Bytes b)
     return true;
 }
 
+bool text_has_nocase(Bytes text, Bytes needle)
+{
+    for (size_t at = 0; at + needle.len <= text.len; at++)
+        if (text_eq_nocase(bytes_upto(bytes_from(text, at), needle.len), needle))
+            return true;
+    return false;
+}
+
 int text_compare(Bytes a, Bytes b)
 {
     const size_t common = a.len < b.len ? a.len : b.len;

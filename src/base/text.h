@@ -9,6 +9,7 @@ bool text_eq_nocase(Bytes a, Bytes b);
 /* Order by bytes, then by length: <0, 0, >0. */
 int text_compare(Bytes a, Bytes b);
 bool text_starts(Bytes text, Bytes prefix);
+bool text_has_nocase(Bytes text, Bytes needle);
 /* Offset of the first occurrence of `needle`, or text.len when there is none. */
 size_t text_find(Bytes text, Bytes needle);
 /* A view of a NUL-terminated string; NULL gives an empty view. */

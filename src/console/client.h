@@ -30,6 +30,7 @@ typedef struct Console {
     uv_poll_t listener;
     Client clients[CLIENTS_MAX];
     uint64_t next_call;
+    uint32_t keeper_channels; /* that came after the first */
     SandboxState sandbox;
     bool has_web;
     Web web;

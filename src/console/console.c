@@ -34,16 +34,27 @@ static void keeper_said(void *ctx, Channel *channel, const ChannelMessage *m)
     }
 }
 
+static void tell_lost(Console *c)
+{
+    CLEANUP(buf_done) Buf body = { 0 };
+    const KeeperLost lost = { .given = c->keeper_channels };
+
+    buf_init(&body, 16);
+    if (pack_keeper_lost(&body, &lost) == OK)
+        (void)!channel_tell(c->supervisor, ASK_KEEPER_LOST, buf_view(&body), -1);
+}
+
 /* What was under way there is lost; whether it was done is in the record. */
 static void keeper_gone(void *ctx, Channel *channel)
 {
     Console *c = ctx;
 
-    (void)channel;
     for (size_t i = 0; i < CLIENTS_MAX; i++)
         if (c->clients[i].fd >= 0 && c->clients[i].call != 0)
             client_send_end(&c->clients[i], EXIT_UNREACHABLE,
                             LIT("{\"message\":\"the keeper ended while this was under way\"}"));
+    if (!channel_is_open(channel))
+        tell_lost(c);
 }
 
 /* --- the supervisor ----------------------------------------------------------------------- */
@@ -55,8 +66,11 @@ static void supervisor_said(void *ctx, Channel *channel, const ChannelMessage *m
     (void)channel;
     if (m->kind == ASK_KEEPER_CHANNEL && m->fd >= 0) {
         keeper_gone(c, c->keeper);
-        if (channel_replace(c->keeper, m->fd) != OK)
+        c->keeper_channels++;
+        if (channel_replace(c->keeper, m->fd) != OK) {
             log_line(LOG_ERROR, "channel", "the new keeper cannot be reached");
+            tell_lost(c);
+        }
     } else if (m->fd >= 0) {
         close(m->fd);
     }

@@ -13,6 +13,21 @@ static const uint64_t SEGMENT_AGE_NS = UINT64_C(600) * 1000000000;
 
 /* --- segments ----------------------------------------------------------------------------- */
 
+/* A segment without a header was never begun: none is open now, and another one is tried later. */
+static void give_back(Diary *d, const SegmentWriter *before)
+{
+    const SegmentPath path = segment_path(d->ledger->journal, d->segment.id);
+    File f = { d->fd };
+
+    if (d->fd >= 0)
+        (void)unlink(path.text);
+    file_done(&f);
+    d->fd = -1;
+    d->writer = *before;
+    (void)!store_segment_remove(d->ledger->store, d->segment.id);
+    log_line(LOG_ERROR, "journal", "the keeper cannot begin a segment; recording is not possible");
+}
+
 static Err begin_segment(Diary *d, Clock now)
 {
     CLEANUP(buf_done) Buf header = { 0 };
@@ -21,13 +36,14 @@ static Err begin_segment(Diary *d, Clock now)
     d->segment = (StoreSegment){ .keeper = true, .created_ns = now.unix_ns };
     memcpy(d->segment.writer.bytes, d->writer.writer, LEAF_ID);
     TRY(store_segment_add(d->ledger->store, &d->segment));
-    TRY(segment_file_create(d->ledger->journal, d->segment.id, &d->fd));
     buf_init(&header, SEGMENT_HEADER);
-    Err err = segment_begin(&d->writer, d->segment.id, now.unix_ns, &header);
+    Err err = segment_file_create(d->ledger->journal, d->segment.id, &d->fd);
+    if (err == OK)
+        err = segment_begin(&d->writer, d->segment.id, now.unix_ns, &header);
     if (err == OK)
         err = file_write_all(d->fd, buf_view(&header));
     if (err != OK)
-        d->writer = before;
+        give_back(d, &before);
     d->opened_mono_ns = now.mono_ns;
     return err;
 }
@@ -70,7 +86,7 @@ void diary_done(Diary *d)
 
 bool diary_is_full(const Diary *d, Clock now)
 {
-    return d->writer.length >= SEGMENT_BYTES * 3 / 4 ||
+    return d->fd < 0 || d->writer.length >= SEGMENT_BYTES * 3 / 4 ||
            now.mono_ns - d->opened_mono_ns >= SEGMENT_AGE_NS;
 }
 
@@ -80,15 +96,13 @@ static bool same_seal(const Seal *a, const Seal *b)
            a->length == b->length && a->count == b->count && hash_eq(&a->last, &b->last);
 }
 
-Err diary_turn(Diary *d, Clock now, bool go_on)
+static Err seal_open_one(Diary *d)
 {
     const SegmentPath path = segment_path(d->ledger->journal, d->segment.id);
     const Seal seal = segment_seal(&d->writer);
     SegmentReading reading;
     File f = { d->fd };
 
-    if (d->failed)
-        return ERR_IO;
     Err err = segment_file_read(path.text, d->segment.id, &reading);
     if (err == OK && (reading.step != SEGMENT_END || !same_seal(&seal, &reading.seal)))
         err = ERR_MALFORMED;
@@ -97,13 +111,20 @@ Err diary_turn(Diary *d, Clock now, bool go_on)
     segment_reading_done(&reading);
     file_done(&f);
     d->fd = -1;
-    if (err == OK && go_on)
-        err = begin_segment(d, now);
     if (err != OK) {
         d->failed = true;
-        log_line(LOG_ERROR, "journal", "the keeper's segment cannot be sealed or followed");
+        log_line(LOG_ERROR, "journal", "the keeper's segment cannot be sealed");
     }
     return err;
+}
+
+Err diary_turn(Diary *d, Clock now, bool go_on)
+{
+    if (d->failed)
+        return ERR_IO;
+    if (d->fd >= 0)
+        TRY(seal_open_one(d));
+    return go_on ? begin_segment(d, now) : OK;
 }
 
 /* --- records ------------------------------------------------------------------------------ */

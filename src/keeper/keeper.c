@@ -17,6 +17,24 @@ enum { WHY_MAX = 2048, IDENTITY_ARENA = 64 << 10, SHOWN_MAX = 1024 };
 
 static const uint64_t HEARTBEAT_NS = UINT64_C(60) * 1000000000;
 static const uint64_t STANDING_NS = UINT64_C(2) * 1000000000;
+static const int64_t JUMP_NS = INT64_C(2) * 1000000000; /* more than any slewing in between */
+
+/* --- time --------------------------------------------------------------------------------- */
+
+void keeper_see_time(Keeper *k, Clock now)
+{
+    const int64_t by_ns =
+        (int64_t)(now.unix_ns - k->now.unix_ns) - (int64_t)(now.mono_ns - k->now.mono_ns);
+
+    k->now = now;
+    if (by_ns > -JUMP_NS && by_ns < JUMP_NS)
+        return;
+    log_line(LOG_WARN, "clock",
+             "the clock of the day was set by %lld s; what is waited for ends with it",
+             (long long)(by_ns / 1000000000));
+    if (store_request_shift(k->store, by_ns) != OK)
+        log_line(LOG_ERROR, "clock", "deadlines stay where they were: %s", store_why(k->store));
+}
 
 /* --- opening ------------------------------------------------------------------------------ */
 
@@ -196,11 +214,11 @@ static Err look_at_standing(Keeper *k)
 
 void keeper_tick(Keeper *k)
 {
-    k->now = clock_now();
+    keeper_see_time(k, clock_now());
     admin_tick(k);
-    Err err = beat(k);
-    if (err == OK && diary_is_full(&k->diary, k->now))
-        err = diary_turn(&k->diary, k->now, true);
+    Err err = diary_is_full(&k->diary, k->now) ? diary_turn(&k->diary, k->now, true) : OK;
+    if (err == OK)
+        err = beat(k);
     if (err == OK)
         err = ledger_sign(&k->ledger, k->now, false);
     watermark_look(k);
@@ -211,6 +229,11 @@ void keeper_tick(Keeper *k)
     if (approve_expire(k) != OK || err != OK)
         log_line(LOG_ERROR, "keeper", "the journal or the store cannot be written (%s)",
                  store_why(k->store));
+    if (k->diary.failed) {
+        /* What is on disk is unknown to this process; the next one reads it. */
+        log_line(LOG_ERROR, "keeper", "ends: its part of the journal is lost; another one begins");
+        uv_stop(k->loop);
+    }
 }
 
 /* --- who and what ------------------------------------------------------------------------- */

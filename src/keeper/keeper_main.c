@@ -66,7 +66,7 @@ static void peer_message(void *ctx, Channel *channel, const ChannelMessage *m)
     KeeperPeer *p = ctx;
     File f = { m->fd };
 
-    p->keeper->now = clock_now();
+    keeper_see_time(p->keeper, clock_now());
     const Err err = p->channel == channel ? questions_take(p, m) : ERR_REFUSED;
     file_done(&f);
     if (err == OK || p->channel == NULL)
@@ -90,7 +90,7 @@ static void peer_ended(void *ctx, Channel *channel)
     KeeperPeer *p = ctx;
 
     (void)channel;
-    p->keeper->now = clock_now();
+    keeper_see_time(p->keeper, clock_now());
     p->drained = true;
     peer_bury(p);
 }
@@ -114,7 +114,9 @@ static Err peer_add(Keeper *k, const Peer *said, int fd)
     }
     p->next = k->peers;
     k->peers = p;
-    return p->party == PARTY_WORKER ? watermark_tell(p) : OK;
+    if (p->party == PARTY_WORKER)
+        (void)!watermark_tell(p); /* it may have ended already, which we are about to hear */
+    return OK;
 }
 
 static void peer_gone(Keeper *k, const Peer *said)
@@ -205,7 +207,7 @@ static void on_supervisor(void *ctx, Channel *channel, const ChannelMessage *m)
     bool taken;
 
     (void)channel;
-    k->now = clock_now();
+    keeper_see_time(k, clock_now());
     const Err err = supervisor_said(k, m, &taken);
     if (!taken)
         file_done(&f);

@@ -68,6 +68,9 @@ Err keeper_open(Keeper *k, const Edition *edition, const Id *writer) MUST_CHECK;
 /* Seals and signs what is open. */
 void keeper_close(Keeper *k);
 /* Once a second: deadlines, heartbeats, segments that are old enough, the checkpoint. */
+/* Deadlines of requests are kept by the clock of the day, since they outlive this process; somebody
+ * who waits does so by the monotonic one. So they move when the former is set. */
+void keeper_see_time(Keeper *k, Clock now);
 void keeper_tick(Keeper *k);
 
 /* The living worker that writes as `writer`; NULL: gone. */

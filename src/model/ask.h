@@ -51,6 +51,8 @@ typedef enum Party {
     X(DRAIN_ALL, 16, KEEPER, SUPERVISOR, true)                                                     \
     /* keeper → supervisor: that child broke the rules, it may not live. */                      \
     X(PEER_BROKE, 17, KEEPER, SUPERVISOR, false)                                                   \
+    /* worker, console → supervisor: the channel to the keeper has ended. */                     \
+    X(KEEPER_LOST, 18, WORKER | PARTY_CONSOLE, SUPERVISOR, false)                                  \
     X(SEGMENT, 20, WORKER, KEEPER, true)                                                           \
     X(SEAL, 21, WORKER, KEEPER, false)                                                             \
     X(SIGNIN_BEGIN, 22, WORKER, KEEPER, true)                                                      \
@@ -108,6 +110,8 @@ bool ask_allowed(uint16_t kind, Party from, Party to, bool is_question);
     F(U8, landlock_abi) /* 0: Landlock is not active */                                            \
     F(U8, seccomp)      /* 1: active */
 #define DRAIN_FIELDS(F) F(U8, on)
+/* How many channels to a keeper it was given since it began with one. */
+#define KEEPER_LOST_FIELDS(F) F(U32, given)
 /* Of DRAIN_ALL; the answer is a Drain. */
 typedef enum DrainWish { DRAIN_ASK = 0, DRAIN_BEGIN, DRAIN_END } DrainWish;
 #define DRAIN_ALL_FIELDS(F) F(U8, wish) /* DrainWish */
@@ -365,6 +369,7 @@ typedef enum HoldState {
     X(PeerBroke, peer_broke, PEER_BROKE_FIELDS)                                                    \
     X(Ready, ready, READY_FIELDS)                                                                  \
     X(Drain, drain, DRAIN_FIELDS)                                                                  \
+    X(KeeperLost, keeper_lost, KEEPER_LOST_FIELDS)                                                 \
     X(DrainAll, drain_all, DRAIN_ALL_FIELDS)                                                       \
     X(EditionAsk, edition_ask, EDITION_FIELDS)                                                     \
     X(Prepared, prepared, PREPARED_FIELDS)                                                         \

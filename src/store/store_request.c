@@ -24,6 +24,13 @@ static const char NUMBER[] = "SELECT count(*) FROM request " FILTER;
 static const char MOVE[] =
     "UPDATE request SET state = ?, ticket = ?, deadline = ?, valid_until = ?, answered = ?,"
     " who = ?, why = ?, leaf = ?, session = ?, writer = ? WHERE id = ? AND state = ?";
+static const char LATER[] = "UPDATE request SET deadline = deadline + ?1, valid_until = CASE WHEN"
+                            " valid_until > 0 THEN valid_until + ?1 ELSE 0 END WHERE state = ?2 OR"
+                            " state = ?3";
+static const char EARLIER[] =
+    "UPDATE request SET deadline = max(deadline - ?1, 1), valid_until = CASE"
+    " WHEN valid_until > 0 THEN max(valid_until - ?1, 1) ELSE 0 END WHERE"
+    " state = ?2 OR state = ?3";
 static const char ANSWER_ADD[] =
     "INSERT INTO request_answer (request, who, said, reason, at) VALUES (?, ?, ?, ?, ?)";
 static const char ANSWER_EACH[] =
@@ -200,6 +207,16 @@ Err store_request_move(Store *s, const StoreRequest *r, RequestState from)
     query_u64(&q, (uint64_t)from);
     TRY(query_changed(&q, &changed));
     return changed == 1 ? OK : ERR_MORE;
+}
+
+Err store_request_shift(Store *s, int64_t by_ns)
+{
+    Query q = query_begin(s, by_ns < 0 ? EARLIER : LATER);
+
+    query_u64(&q, by_ns < 0 ? (uint64_t)-by_ns : (uint64_t)by_ns);
+    query_u64(&q, (uint64_t)REQUEST_OPEN);
+    query_u64(&q, (uint64_t)REQUEST_APPROVED);
+    return query_run(&q);
 }
 
 Err store_answer_add(Store *s, const Id *request, const StoreAnswer *a)

@@ -65,6 +65,10 @@ Err store_request_count(Store *s, const RequestFilter *filter, uint64_t *ret) MU
  * session, writer. ERR_MORE: it was not in `from` any more. */
 Err store_request_move(Store *s, const StoreRequest *r, RequestState from) MUST_CHECK;
 
+/* The clock of the day was set by so much: what somebody waits for ends as much later, or earlier.
+ */
+Err store_request_shift(Store *s, int64_t by_ns) MUST_CHECK;
+
 /* ERR_REFUSED: this person has answered. */
 Err store_answer_add(Store *s, const Id *request, const StoreAnswer *a) MUST_CHECK;
 Err store_answer_each(Store *s, const Id *request, StoreAnswerFn *fn, void *ctx) MUST_CHECK;

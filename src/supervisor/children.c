@@ -19,6 +19,7 @@ enum {
     QUICK_FREE = 3,  /* so many times at once before we wait */
     AGAIN_MS = 200,
     STOP_MS = 5000, /* then the rest are killed */
+    LOST_MS = 500,  /* a keeper that ended was noticed by then */
 };
 
 static const char *const NAMES[] = { "keeper", "worker", "console" };
@@ -65,6 +66,7 @@ static void connect_known(Supervisor *s, Child *c)
         return;
     tell_peer(s, c, ASK_PEER, true, pair[0]);
     (void)!channel_tell(c->channel, ASK_KEEPER_CHANNEL, (Bytes){ 0 }, pair[1]);
+    c->channels_given++;
     close(pair[0]);
     close(pair[1]);
 }
@@ -160,6 +162,29 @@ static void end_child(Supervisor *s, Bytes body)
             (void)kill(s->workers[i].pid, SIGKILL);
 }
 
+static void on_keeper_lost(uv_timer_t *timer)
+{
+    Child *c = timer->data;
+    const Supervisor *s = c->supervisor;
+
+    if (c->pid == 0 || s->stopping || s->keeper.pid == 0 || c->channels_given != c->channel_lost)
+        return; /* it is the keeper that ended; the next one has a channel of its own */
+    log_line(LOG_ERROR, "channel", "%s %u cannot talk to the keeper; another one begins",
+             NAMES[c->kind], c->slot);
+    (void)kill(c->pid, SIGTERM);
+}
+
+/* Either the keeper ended, which we are about to hear, or the channel alone did. */
+static void keeper_lost(Child *c, Bytes body)
+{
+    KeeperLost lost;
+
+    if (unpack_keeper_lost(body, &lost) != OK)
+        return;
+    c->channel_lost = lost.given;
+    (void)uv_timer_start(&c->again, on_keeper_lost, LOST_MS, 0);
+}
+
 static void on_message(void *ctx, Channel *channel, const ChannelMessage *m)
 {
     Child *c = ctx;
@@ -189,6 +214,8 @@ static void on_message(void *ctx, Channel *channel, const ChannelMessage *m)
         reload_prepared(c, m->body);
     else if (m->kind == ASK_DRAIN_ALL)
         drain_on_call(s, m);
+    else if (m->kind == ASK_KEEPER_LOST)
+        keeper_lost(c, m->body);
     else if (m->kind == ASK_RELOAD)
         reload_on_call(s, m);
 }
@@ -243,8 +270,22 @@ static Err spawn(Supervisor *s, Child *c, int keeper_fd)
     const ChannelHandlers handlers = { c, on_message, on_channel_ended };
     c->started_ms = uv_now(&s->loop);
     c->ready = false;
+    c->channels_given = 0;
     c->sandbox = (Ready){ 0 };
     return channel_new(&s->loop, pair[0], &handlers, &c->channel);
+}
+
+static void on_again(uv_timer_t *timer);
+
+/* A process that nobody can talk to ends, and SIGCHLD starts another one. */
+static void start_failed(Child *c)
+{
+    log_line(LOG_ERROR, "spawn", "cannot start %s %u: %s", NAMES[c->kind], c->slot,
+             strerror(errno));
+    if (c->pid != 0)
+        (void)kill(c->pid, SIGKILL);
+    else
+        (void)uv_timer_start(&c->again, on_again, AGAIN_MS, 0);
 }
 
 static void start_client(Supervisor *s, Child *c)
@@ -253,14 +294,16 @@ static void start_client(Supervisor *s, Child *c)
 
     if (c->pid != 0 || s->stopping || s->keeper.pid == 0 || !s->keeper.ready)
         return;
-    if (channel_pair(pair) != OK)
+    if (channel_pair(pair) != OK) {
+        start_failed(c);
         return;
+    }
     if (spawn(s, c, pair[1]) == OK) {
         tell_peer(s, c, ASK_PEER, false, pair[0]);
         if (s->draining && c->kind == CHILD_WORKER)
             drain_tell(c); /* it reads this before it has taken anybody */
     } else
-        log_line(LOG_ERROR, "spawn", "cannot start %s %u", NAMES[c->kind], c->slot);
+        start_failed(c);
     close(pair[0]);
     close(pair[1]);
 }
@@ -277,7 +320,7 @@ static void start_one(Child *c)
     if (c->kind != CHILD_KEEPER)
         start_client(c->supervisor, c);
     else if (start_keeper(c->supervisor) != OK)
-        log_line(LOG_ERROR, "spawn", "cannot start the keeper");
+        start_failed(c);
 }
 
 static void on_again(uv_timer_t *timer)

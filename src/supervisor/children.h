@@ -30,7 +30,8 @@ typedef struct Child {
     bool prepared, committed; /* in the reload that is under way */
     Ready sandbox;            /* what it said of it when it was ready */
     uint64_t started_ms;
-    unsigned restarts, quick_ends; /* ended within a second of starting, in a row */
+    unsigned restarts, quick_ends;         /* ended within a second of starting, in a row */
+    uint32_t channels_given, channel_lost; /* to keepers, after the first one; the last it lost */
     uv_timer_t again;
 } Child;
 

@@ -24,14 +24,14 @@ enum {
 };
 
 /* As the dialer packed it, or the gateway's own words. */
-static void answer(Dial *d, int fd, Bytes packed)
+static void answer(const Dial *d, int fd, Bytes packed)
 {
     if (d->asker->channel == NULL || d->asker->pid != d->asker_pid)
         return; /* it was restarted meanwhile */
     (void)!channel_reply_to(d->asker->channel, ASK_DIAL, d->id, packed, fd);
 }
 
-static void answer_no(Dial *d, const char *why)
+static void answer_no(const Dial *d, const char *why)
 {
     CLEANUP(buf_done) Buf body = { 0 };
     const DialAnswer a = { .why = text_of(why) };
@@ -199,11 +199,14 @@ void dial_start(Child *asker, const ChannelMessage *m)
 {
     Supervisor *s = asker->supervisor;
     DialAsk ask;
+    const Dial asked = { .asker = asker, .asker_pid = asker->pid, .id = m->id };
     Dial *d = calloc(1, sizeof *d);
 
-    if (d == NULL)
+    if (d == NULL) {
+        answer_no(&asked, "the gateway is out of memory");
         return;
-    *d = (Dial){ .asker = asker, .asker_pid = asker->pid, .id = m->id };
+    }
+    *d = asked;
     const Resource *resource = unpack_dial(m->body, &ask) == OK ? resource_of(s, &ask) : NULL;
     if (resource == NULL || spawn_dialer(s, d, resource, &ask) != OK) {
         answer_no(d, "the gateway cannot dial");

@@ -11,7 +11,8 @@
 
 enum {
     PACKET_MAX = 128 * 1024, /* 256 KiB is EMSGSIZE with the default socket buffers */
-    WAITING_MAX = 4096,      /* messages the kernel did not take yet */
+    BODY_MAX = PACKET_MAX - 12,
+    WAITING_MAX = 4096, /* messages the kernel did not take yet */
     OPEN_MAX_QUESTIONS = 65536,
     READ_BATCH = 64, /* messages handled before other descriptors get a turn */
 };
@@ -175,7 +176,16 @@ bool channel_is_left(const Channel *c)
 
 static bool would_block(void)
 {
-    return errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS || errno == EINTR;
+    return errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS || errno == ENOMEM ||
+           errno == EINTR;
+}
+
+/* A message is lost for good. Whoever waits for it would wait for ever: both sides are told, by
+ * their read side, once they have read what came before. */
+static void give_up(Channel *c)
+{
+    c->left = errno == EPIPE || errno == ECONNRESET;
+    (void)shutdown(c->fd, SHUT_RDWR);
 }
 
 static Err wait_in_line(Channel *c, Bytes packet, int fd)
@@ -210,15 +220,20 @@ static Err send_or_wait(Channel *c, Bytes packet, int fd)
         return wait_in_line(c, packet, fd);
     if (fd_pass_send(c->fd, packet, fd) >= 0)
         return OK;
-    c->left = errno == EPIPE || errno == ECONNRESET;
-    return would_block() ? wait_in_line(c, packet, fd) : ERR_IO;
+    if (would_block())
+        return wait_in_line(c, packet, fd);
+    give_up(c);
+    return ERR_IO;
 }
 
 static void send_waiting(Channel *c)
 {
     while (c->first != NULL) {
-        if (fd_pass_send(c->fd, buf_view(&c->first->packet), c->first->fd) < 0)
-            break; /* gone for good: the read side will say so */
+        if (fd_pass_send(c->fd, buf_view(&c->first->packet), c->first->fd) < 0) {
+            if (!would_block())
+                give_up(c);
+            break;
+        }
         drop_outgoing(c);
     }
     watch(c);
@@ -238,20 +253,31 @@ static Err put_packet(Head head, Bytes body, Buf *out)
     return buf_append(out, body);
 }
 
-Err channel_tell(Channel *c, uint16_t kind, Bytes body, int fd)
+/* Nobody keeps it: what cannot even wait in line is lost for good. */
+static Err send_once(Channel *c, Head head, Bytes body, int fd)
 {
     CLEANUP(buf_done) Buf packet = { 0 };
 
-    TRY(put_packet((Head){ .kind = kind }, body, &packet));
-    return send_or_wait(c, buf_view(&packet), fd);
+    if (c->fd < 0)
+        return ERR_IO;
+    if (body.len > BODY_MAX)
+        return ERR_LIMIT;
+    Err err = put_packet(head, body, &packet);
+    if (err == OK)
+        err = send_or_wait(c, buf_view(&packet), fd);
+    if (err == ERR_LIMIT)
+        give_up(c);
+    return err;
+}
+
+Err channel_tell(Channel *c, uint16_t kind, Bytes body, int fd)
+{
+    return send_once(c, (Head){ .kind = kind }, body, fd);
 }
 
 Err channel_reply_to(Channel *c, uint16_t kind, uint64_t id, Bytes body, int fd)
 {
-    CLEANUP(buf_done) Buf packet = { 0 };
-
-    TRY(put_packet((Head){ kind, FLAG_ANSWER, id }, body, &packet));
-    return send_or_wait(c, buf_view(&packet), fd);
+    return send_once(c, (Head){ kind, FLAG_ANSWER, id }, body, fd);
 }
 
 Err channel_reply(Channel *c, const ChannelMessage *to, Bytes body, int fd)

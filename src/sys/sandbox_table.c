@@ -44,6 +44,7 @@ static const SandboxCall CALLS[] = {
     { "sendmsg", ALL },
     { "sendto", ALL },
     { "setsockopt", W },
+    { "shutdown", ALL }, /* a channel that lost a message */
     { "write", ALL },
     { "writev", ALL },
     /* who we are, how we end: a thread's, the process's, an abort's */

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { KEEPER_PATIENCE_MS = 5000 };
+enum { KEEPER_PATIENCE_MS = 5000, SEGMENT_PATIENCE_MS = 2000 };
 
 /* --- segments ----------------------------------------------------------------------------------
  */
@@ -98,10 +98,23 @@ static void tell_alive(Worker *w)
     }
 }
 
+static void tell_lost(Worker *w)
+{
+    CLEANUP(buf_done) Buf body = { 0 };
+    const KeeperLost lost = { .given = w->keeper_channels };
+
+    buf_init(&body, 16);
+    if (pack_keeper_lost(&body, &lost) == OK)
+        (void)!channel_tell(w->supervisor, ASK_KEEPER_LOST, buf_view(&body), -1);
+}
+
 static void on_new_keeper(Worker *w, int fd)
 {
-    if (fd < 0 || channel_replace(w->keeper, fd) != OK)
+    w->keeper_channels++;
+    if (fd < 0 || channel_replace(w->keeper, fd) != OK) {
+        tell_lost(w);
         return;
+    }
     w->keeper_lost_ms = 0;
     /* The old one may have ended before it saw the last of them; telling twice does no harm. */
     const size_t kept =
@@ -202,6 +215,7 @@ static void on_keeper_ended(void *ctx, Channel *channel)
     w->keeper_lost_ms = now_ms(w);
     explains_forget(w); /* a new keeper numbers its questions anew */
     log_line(LOG_WARN, "keeper", "gone; sessions go on for 5 s");
+    tell_lost(w);
 }
 
 static void on_supervisor_ended(void *ctx, Channel *channel)
@@ -216,6 +230,7 @@ Err link_begin(Worker *w)
     const ChannelHandlers supervisor = { w, on_supervisor, on_supervisor_ended };
     const ChannelHandlers keeper = { w, on_keeper, on_keeper_ended };
 
+    w->began_ms = now_ms(w);
     TRY(channel_new(&w->loop, CHILD_SUPERVISOR_FD, &supervisor, &w->supervisor));
     TRY(channel_new(&w->loop, CHILD_KEEPER_FD, &keeper, &w->keeper));
     ask_segment(w);
@@ -230,10 +245,18 @@ static void end_all(Worker *w, MessageCode code)
     }
 }
 
+bool link_is_lost(const Worker *w)
+{
+    return w->keeper_lost_ms != 0 && now_ms(w) - w->keeper_lost_ms > KEEPER_PATIENCE_MS;
+}
+
 void link_tick(Worker *w)
 {
     ask_segment(w);
     tell_new_seals(w);
-    if (w->keeper_lost_ms != 0 && now_ms(w) - w->keeper_lost_ms > KEEPER_PATIENCE_MS)
+    if (link_is_lost(w))
         end_all(w, CHP_5201);
+    /* Whoever comes while there is nothing to write to is told so, and does not wait. */
+    if (!w->announced && now_ms(w) - w->began_ms > SEGMENT_PATIENCE_MS)
+        worker_listen(w);
 }

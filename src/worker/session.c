@@ -213,6 +213,7 @@ void session_detach_server(Session *s)
 void session_flush(Session *s)
 {
     Wire *wire = &s->gate.wire;
+    const bool all_here = !s->client_gone && !s->server_gone;
     size_t sent;
 
     if (s->wait_synced > 0) {
@@ -233,6 +234,8 @@ void session_flush(Session *s)
         gate_client_took(&s->gate, sent);
         s->out_flushed = s->gate.written;
     }
+    if (all_here && (s->client_gone || s->server_gone))
+        session_mark(s); /* nobody watches a socket that is gone */
     if (s->phase == SESSION_SHAKING && s->client_tls == NULL && buf_len(&wire->to_client) == 0)
         secure_begin(s);
     if (s->phase == SESSION_ENDING && (buf_len(&wire->to_client) == 0 || s->client_gone))
@@ -275,9 +278,8 @@ void session_farewell(Session *s, const Fault *fault)
     session_end(s, message_entry(fault->code)->title);
 }
 
-/* The last record. Written with whatever else this turn writes; what cannot be written any
- * more is told by the missing session.end. */
-static void write_end(Session *s)
+/* The last record. Written with whatever else this turn writes. */
+static Err write_end(Session *s)
 {
     CLEANUP(buf_done) Buf payload = { 0 };
     SegmentRecord record = { .leaf = { .type = LEAF_SESSION_END } };
@@ -290,15 +292,24 @@ static void write_end(Session *s)
         .target_tls_cipher = text_of(tls != NULL ? tls_cipher(tls) : NULL),
     };
 
-    if (!s->recorded)
-        return;
+    if (!s->begun)
+        return OK;
     buf_init(&payload, LIMIT_RECORD);
-    if (payload_session_end(&note, &payload) != OK)
-        return;
+    TRY(payload_session_end(&note, &payload));
     record.payload = buf_view(&payload);
     record.key = &s->audit;
-    if (ports_write_rest(s) != OK || ports_write_record(s, &record) != OK)
-        log_line(LOG_WARN, "record", "a session's end could not be written");
+    if (s->recorded)
+        TRY(ports_write_rest(s));
+    return ports_write_record(s, &record);
+}
+
+/* To the keeper a session without its last record lives until this worker ends; recovery writes it
+ * then. So this worker ends. */
+static void leave_end(Session *s)
+{
+    log_line(LOG_WARN, "record", "a session's end could not be written; recovery will");
+    s->worker->recorder.broken = true;
+    s->proving = false;
 }
 
 static void tell_keeper(Session *s)
@@ -328,7 +339,8 @@ void session_free(Session *s)
 
     if (s->end_reason == NULL)
         s->end_reason = "ended";
-    write_end(s);
+    if (write_end(s) != OK)
+        leave_end(s);
     budget_close(s);
     tell_keeper(s);
     channel_forget(w->keeper, s);

@@ -295,7 +295,7 @@ static void on_proved(void *ctx, const ChannelMessage *m)
         session_unrecorded(s);
         return;
     }
-    s->recorded = true;
+    s->recorded = s->begun = true;
     if (s->ruler.role == NULL)
         refuse(s, CHP_3102); /* written down: somebody who signed in and may do nothing */
     else
@@ -312,6 +312,10 @@ static void on_begun(void *ctx, const ChannelMessage *m)
         return;
     if (m == NULL || unpack_signin_begin_answer(m->body, &a) != OK) {
         refuse(s, CHP_5201);
+        return;
+    }
+    if (a.server_first.len == 0) { /* the keeper has no room for another one, or its store failed */
+        refuse(s, CHP_5301);
         return;
     }
     s->id = a.session;
@@ -385,6 +389,9 @@ void signin_step(Session *s)
 #endif
     if (err == OK && (order == SIGNIN_BEGIN || order == SIGNIN_PROVE) && s->worker->closed)
         refuse(s, CHP_5302);
+    else if (err == OK && (order == SIGNIN_BEGIN || order == SIGNIN_PROVE) &&
+             (!recorder_ready(&s->worker->recorder) || link_is_lost(s->worker)))
+        refuse(s, CHP_5201);
     else if (err == OK && order == SIGNIN_BEGIN)
         err = ask_begin(s);
     else if (err == OK && order == SIGNIN_PROVE)

@@ -99,8 +99,8 @@ static void on_check(uv_check_t *check)
     for (int i = 0; i < ROUNDS && w->ready != NULL; i++)
         one_turn(w);
     /* session.end records of the sessions that were freed */
-    if (recorder_ready(&w->recorder) && recorder_flush(&w->recorder, now_ms(w)) != OK)
-        w->draining = true;
+    if (recorder_ready(&w->recorder))
+        (void)!recorder_flush(&w->recorder, now_ms(w)); /* leave_when_broken() sees it */
 }
 
 static void mark_all(Worker *w)
@@ -128,13 +128,29 @@ static void on_synced(uv_async_t *async)
 /* --- new connections
  * -------------------------------------------------------------------------------- */
 
-static size_t signing_in(const Worker *w)
+/* A crowd that says nothing stands in nobody's way: where all places are taken, whoever came first
+ * and has not said yet who they are gives up theirs. The list begins with who came last. */
+static bool make_place(Worker *w)
 {
+    Session *oldest = NULL;
     size_t count = 0;
 
-    for (const Session *s = w->sessions; s != NULL; s = s->next)
-        count += s->phase == SESSION_SIGNIN || s->phase == SESSION_SHAKING;
-    return count;
+    if (w->session_count <= SIGNIN_MAX)
+        return true;
+    for (Session *s = w->sessions; s != NULL; s = s->next) {
+        if (s->phase != SESSION_SIGNIN && s->phase != SESSION_SHAKING)
+            continue;
+        count++;
+        if (s->signin.startup.user.len == 0)
+            oldest = s;
+    }
+    if (count <= SIGNIN_MAX)
+        return true;
+    if (oldest == NULL)
+        return false;
+    oldest->phase = SESSION_DEAD;
+    session_mark(oldest);
+    return true;
 }
 
 static void on_listen(uv_poll_t *poll, int status, int events)
@@ -148,9 +164,7 @@ static void on_listen(uv_poll_t *poll, int status, int events)
     for (int i = 0; i < ACCEPT_BATCH; i++) {
         if (net_accept(w->listen_fd, &fd, peer) != OK)
             return;
-        if (w->draining || w->session_count >= SESSIONS_MAX ||
-            (w->session_count > SIGNIN_MAX && signing_in(w) > SIGNIN_MAX) ||
-            !recorder_ready(&w->recorder))
+        if (w->draining || w->session_count >= SESSIONS_MAX || !make_place(w))
             close(fd);
         else
             session_accept(w, fd, peer);
@@ -206,6 +220,19 @@ static void check_parses(Worker *w)
     }
 }
 
+/* Nothing can be written to this segment any more. The next process of this slot begins a new one,
+ * and takes who comes meanwhile. */
+static void leave_when_broken(Worker *w)
+{
+    if (w->draining || !recorder_is_broken(&w->recorder))
+        return;
+    log_line(LOG_ERROR, "worker", "ends: its part of the journal is lost; another one begins");
+    w->draining = true;
+    (void)uv_poll_stop(&w->listen_poll);
+    for (Session *s = w->sessions; s != NULL; s = s->next)
+        session_farewell(s, &(Fault){ .code = CHP_5201 });
+}
+
 static void on_tick(uv_timer_t *timer)
 {
     Worker *w = timer->data;
@@ -225,6 +252,7 @@ static void on_tick(uv_timer_t *timer)
         if (s->phase == SESSION_OPEN && s->gate.wait == GATE_RUNS && s->ruler.catalogue_stale &&
             !s->ruler.transaction)
             target_refresh(s->target);
+    leave_when_broken(w);
     if (w->draining && w->session_count == 0)
         uv_stop(&w->loop);
 }

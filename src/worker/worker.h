@@ -95,6 +95,7 @@ typedef struct Session {
     size_t out_flushed; /* bytes of wire.to_client whose records are in the kernel */
     bool proving;       /* the keeper was asked to open this session: it has to hear of its end */
     bool recorded;      /* session.start is written: what leaves is recorded */
+    bool begun;         /* session.start is written, so there has to be an end */
     bool named;         /* refused by the keeper, whose record has its id */
     Identity who;
     Target *target;
@@ -149,6 +150,8 @@ typedef struct Worker {
     Id writer;
     Channel *supervisor, *keeper;
     uint64_t keeper_lost_ms; /* 0: it is there */
+    uint64_t began_ms;
+    uint32_t keeper_channels; /* that came after the first */
     int listen_fd;
     Clock now;
     int64_t this_year; /* UTC, of `now` */
@@ -294,6 +297,7 @@ void explains_forget(Worker *w); /* the keeper that asked is gone */
 /* keeper_link.c */
 Err link_begin(Worker *w) MUST_CHECK;
 void link_tick(Worker *w);
+bool link_is_lost(const Worker *w); /* for longer than a keeper's restart takes */
 /* target.c */
 void targets_tick(Worker *w);
 Target *target_of(Worker *w, Bytes resource); /* NULL: no such resource */

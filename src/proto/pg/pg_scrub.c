@@ -13,6 +13,9 @@ static const char SAFE_CLASSES[][3] = {
     "0A", "25", "26", "2D", "34", "3B", "3D", "3F", "40", "42", "53", "54", "55", "57", "00",
 };
 
+static const char *const SEVERITIES[] = { "ERROR",  "FATAL", "PANIC", "WARNING",
+                                          "NOTICE", "DEBUG", "INFO",  "LOG" };
+
 static const struct {
     const char *class, *name;
 } CONDITIONS[] = {
@@ -49,6 +52,17 @@ static const struct {
     { "23P01", "exclusion constraint violation" },
 };
 
+static bool is_state(Bytes text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        const uint8_t c = text.ptr[i];
+
+        if (!((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z')))
+            return false;
+    }
+    return text.len == 5;
+}
+
 static Err read_fields(Bytes body, Fields *ret)
 {
     Reader r = reader_of(body);
@@ -65,7 +79,7 @@ static Err read_fields(Bytes body, Fields *ret)
         if (code < 128)
             ret->by_code[code] = text;
     }
-    return reader_at_end(&r) && ret->by_code['C'].len == 5 ? OK : ERR_MALFORMED;
+    return reader_at_end(&r) && is_state(ret->by_code['C']) ? OK : ERR_MALFORMED;
 }
 
 static bool class_is_safe(Bytes state)
@@ -102,10 +116,16 @@ static Err put(Buf *out, uint8_t code, Bytes text)
     return pg_string(out, text);
 }
 
+/* What a target says in our name is said to be its own. */
+static bool names_us(Bytes text)
+{
+    return text_has_nocase(text, LIT("chaperone"));
+}
+
 static Err put_primary(uint8_t tag, const Fields *f, bool safe, Buf *out)
 {
     TRY(buf_byte(out, 'M'));
-    if (tag == 'N')
+    if (tag == 'N' || (safe && names_us(f->by_code['M'])))
         TRY(buf_append(out, LIT("server: ")));
     if (safe)
         TRY(buf_append(out, f->by_code['M']));
@@ -113,6 +133,27 @@ static Err put_primary(uint8_t tag, const Fields *f, bool safe, Buf *out)
         TRY(text_format(out, "%s (server's text withheld, it may carry protected values)",
                         condition(f->by_code['C'])));
     return buf_byte(out, 0);
+}
+
+/* In the server's own language where its texts pass; else V, which is never translated. */
+static Err put_severity(uint8_t tag, const Fields *f, bool phi, Buf *out)
+{
+    const Bytes said = f->by_code['V'].len > 0 ? f->by_code['V'] : f->by_code['S'];
+    Bytes known = tag == 'E' ? LIT("ERROR") : LIT("NOTICE");
+
+    for (size_t i = 0; i < COUNT_OF(SEVERITIES); i++)
+        if (text_eq(said, text_of(SEVERITIES[i])))
+            known = said;
+    TRY(put(out, 'S', phi ? known : f->by_code['S']));
+    return put(out, 'V', phi && f->by_code['V'].len > 0 ? known : f->by_code['V']);
+}
+
+static bool is_number(Bytes text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.ptr[i] < '0' || text.ptr[i] > '9')
+            return false;
+    return text.len < 10;
 }
 
 Err pg_scrub(uint8_t tag, Bytes body, bool phi, Buf *out, Bytes *ret_state)
@@ -125,15 +166,15 @@ Err pg_scrub(uint8_t tag, Bytes body, bool phi, Buf *out, Bytes *ret_state)
     *ret_state = f.by_code['C'];
 
     TRY(pg_open(out, tag, &mark));
-    TRY(put(out, 'S', f.by_code['S']));
-    TRY(put(out, 'V', f.by_code['V']));
+    TRY(put_severity(tag, &f, phi, out));
     TRY(put(out, 'C', f.by_code['C']));
     TRY(put_primary(tag, &f, safe, out));
     if (!phi)
         TRY(put(out, 'D', f.by_code['D']));
-    if (safe && tag == 'E')
+    if (safe && tag == 'E' && !names_us(f.by_code['H']))
         TRY(put(out, 'H', f.by_code['H']));
-    TRY(put(out, 'P', f.by_code['P']));
+    if (is_number(f.by_code['P']))
+        TRY(put(out, 'P', f.by_code['P']));
     TRY(buf_byte(out, 0));
     pg_close(out, mark);
     return OK;

@@ -4,7 +4,7 @@
  * exists.`, `Failing row contains (…)`. The primary text passes only where PostgreSQL's own
  * code speaks about the caller's own statement (classes 42, 0A, 25 …, and no context or
  * inner query); everything else becomes the condition's name. F, L, R and n never pass: what is
- * the gateway's own must not be imitated. */
+ * the gateway's own must not be imitated, and a text that names it begins with "server: ". */
 #ifndef PROTO_PG_PG_SCRUB_H
 #define PROTO_PG_PG_SCRUB_H
 

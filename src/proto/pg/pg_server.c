@@ -10,6 +10,7 @@
 #include "proto/pg/pg_frame.h"
 #include "proto/pg/pg_rows.h"
 #include "proto/pg/pg_scrub.h"
+#include "proto/pg/pg_startup.h"
 #include "proto/pg/pg_table.h"
 #include "proto/pg/pg_withhold.h"
 #include "proto/pg/pg_write.h"
@@ -328,6 +329,8 @@ static Err on_ready(Pg *pg, Wire *wire, const PgAwaited *e, const PgFrame *frame
         return ERR_MALFORMED;
     if (e->stand_in && !e->failed)
         return ERR_MALFORMED; /* what must fail has not */
+    if (e->expect == EXPECT_QUERY && !e->failed && e->run != NULL && e->run->statement == 0)
+        return ERR_MALFORMED; /* neither a result nor an error: did it run? */
     pg->status = frame->body.ptr[0];
     if (pg->status != 'I' && pg->status != 'T' && pg->status != 'E')
         return ERR_MALFORMED;
@@ -431,7 +434,8 @@ static Err on_parameter(Bytes body, const PgFrame *frame, Buf *out)
         return ERR_REFUSED;
     if (text_eq(name, LIT("standard_conforming_strings")) && !text_eq(value, LIT("on")))
         return ERR_REFUSED;
-    return buf_append(out, frame->whole);
+    /* Those are ours to say. */
+    return pg_is_own_setting(name) ? OK : buf_append(out, frame->whole);
 }
 
 static Err on_frame(Pg *pg, Wire *wire, const PgFrame *frame)

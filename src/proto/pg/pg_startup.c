@@ -61,13 +61,18 @@ static Err add(PgSetting *settings, size_t *count, PgSetting setting)
     return OK;
 }
 
+static const Bytes OURS = LIT_INIT("chaperone.");
+
+bool pg_is_own_setting(Bytes name)
+{
+    return name.len > OURS.len && text_eq_nocase(bytes_upto(name, OURS.len), OURS);
+}
+
 static Err take_setting(PgStartup *s, Arena *arena, PgSetting setting, Fault *fault)
 {
-    static const Bytes OURS = LIT_INIT("chaperone.");
-
     if (!utf8_valid(setting.name) || !utf8_valid(setting.value))
         return refuse(fault, arena, "a startup parameter is not UTF-8", (Bytes){ 0 });
-    if (setting.name.len > OURS.len && text_eq_nocase(bytes_upto(setting.name, OURS.len), OURS)) {
+    if (pg_is_own_setting(setting.name)) {
         setting.name = bytes_from(setting.name, OURS.len);
         return add(s->own, &s->own_count, setting);
     }

@@ -54,5 +54,7 @@ typedef struct PgStartup {
 /* `body` is a PG_UNTAGGED frame's. Views in *ret live in `body` or `arena`. Anything but OK
  * ends the connection; ERR_REFUSED fills *ret_fault for the client. */
 Err pg_startup_read(Bytes body, Arena *arena, PgStartup *ret, Fault *ret_fault) MUST_CHECK;
+/* chaperone.*: said by the gateway alone. */
+bool pg_is_own_setting(Bytes name);
 
 #endif

@@ -404,6 +404,11 @@ static const struct {
     { B("SERROR\0CP0001\0M" CANARY "\0\0"), 'E', true, "raised by a function", CANARY },
     { B("SERROR\0CXX000\0M" CANARY "\0\0"), 'E', true, "internal error", CANARY },
     { B("SERROR\0CZZ999\0M" CANARY "\0\0"), 'E', true, "withheld", CANARY },
+    { B("SERROR\0C42601\0Msyntax error\0P" CANARY "\0\0"), 'E', true, "syntax error", CANARY },
+    { B("S" CANARY "\0V" CANARY "\0C42601\0Msyntax error\0\0"), 'E', true, "SERROR", CANARY },
+    { B("SFEHLER\0VERROR\0C42601\0MSyntaxfehler\0\0"), 'E', false, "SFEHLER", "server" },
+    { B("SERROR\0C42501\0MChaperone refused (rule no-ddl)\0Hchaperone: run this\0\0"), 'E', true,
+      "server: Chaperone refused", "run this" },
     { B("SERROR\0C23505\0Mduplicate key\0DKey (id)=(7)\0\0"), 'E', false, "Key (id)=(7)",
       "withheld" },
 };

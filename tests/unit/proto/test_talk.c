@@ -141,7 +141,10 @@ static const Lie LIES[] = {
     { "Q select id", NEVER "|" ROW "|" ROW_SSN "|CSELECT 2~", OK, "" }, /* until the Z */
     { "Q select id", "T~\001forgotten~~~~~~~~~~~~~~~~~~~|" ROW, OK, "T" },
     { "Q select id", NEVER "|CSELECT 1~|1", ERR_MALFORMED, "" }, /* withheld is not unread */
-    { "Q select id", NEVER "|ZI|" ROW_SSN, ERR_MALFORMED, "EXX000 ZI" },
+    { "Q select id", NEVER "|CSELECT 0~|ZI|" ROW_SSN, ERR_MALFORMED, "EXX000 ZI" },
+    { "Q select id", NEVER "|ZI", ERR_MALFORMED, "" },
+    { "Q select id", "ZI", ERR_MALFORMED, "" }, /* neither a result nor an error */
+    { "Q select id", ONE_ID "|" ROW "|ZI", ERR_MALFORMED, "T D" },
     { "Q select id", ONE_SSN "|" ROW_SSN "|CSELECT " CANARY "~", ERR_MALFORMED, "T D" },
     { "Q select id", "CSELECT a~", ERR_MALFORMED, "" },
     { "Q select id", "CSELECT 1", ERR_MALFORMED, "" },
@@ -181,6 +184,7 @@ static const Lie LIES[] = {
     { "Q fail", "ESERROR~Mx~~", ERR_MALFORMED, "" },
     { "Q fail", "ESERROR~C22012~Mx~~more", ERR_MALFORMED, "" },
     { "Q select id", "Sclient_encoding~UTF8~|Sstandard_conforming_strings~on~", OK, "S S" },
+    { "Q select id", "SChaperone.session~" CANARY "~", OK, "" }, /* ours to say */
     { "Q select id", "Sclient_encoding~SJIS~", ERR_REFUSED, "" },
     { "Q select id", "Sstandard_conforming_strings~off~", ERR_REFUSED, "" },
     { "Q select id", "Sa~b~c", ERR_MALFORMED, "" },
