@@ -221,6 +221,7 @@ static void on_tick(uv_timer_t *timer)
     check_parses(w);
     explains_tick(w);
     holds_tick(w);
+    idle_tick(w);
     for (Session *s = w->sessions; s != NULL; s = s->next)
         if (s->phase == SESSION_OPEN && s->gate.wait == GATE_RUNS && s->ruler.catalogue_stale &&
             !s->ruler.transaction)
