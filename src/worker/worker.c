@@ -5,6 +5,7 @@
 #include "crypto/warm.h"
 #include "phi/calendar.h"
 #include "sys/child.h"
+#include "sys/descriptors.h"
 #include "sys/entropy.h"
 #include "sys/file.h"
 #include "sys/log.h"
@@ -20,7 +21,6 @@ enum {
     TICK_MS = 100,
     TURN_SESSIONS = 32,
     ACCEPT_BATCH = 64,
-    SESSIONS_MAX = 10000,
     PAYLOAD_MAX = 32 << 20,
     WORDS_MAX = 4096,
     SIGNIN_MAX = 1000, /* connections that have not signed in yet: a flood stays outside */
@@ -148,7 +148,7 @@ static void on_listen(uv_poll_t *poll, int status, int events)
     for (int i = 0; i < ACCEPT_BATCH; i++) {
         if (net_accept(w->listen_fd, &fd, peer) != OK)
             return;
-        if (w->draining || w->session_count >= SESSIONS_MAX ||
+        if (w->draining || w->session_count >= w->sessions_max ||
             (w->session_count > SIGNIN_MAX && signing_in(w) > SIGNIN_MAX) ||
             !recorder_ready(&w->recorder))
             close(fd);
@@ -308,6 +308,7 @@ int worker_main(const char *slot, const char *writer_hex)
     log_begin(name);
     w.slot = (uint32_t)number;
     w.listen_fd = CHILD_LISTEN_FD;
+    w.sessions_max = descriptors_sessions(descriptors_now());
     read_clock(&w);
     if (read_writer(writer_hex, &w.writer) != OK || serve(&w) != OK) {
         log_line(LOG_ERROR, "start", "the worker cannot start");

@@ -179,9 +179,9 @@ typedef struct Worker {
     Fault no_budget; /* the words of the refusal being made, in `words` */
     Buf words;
     Session *sessions;
-    Session *ready, **ready_end; /* in the order in which they were marked */
-    struct Explain *explains;    /* that wait for a catalogue */
-    size_t session_count;
+    Session *ready, **ready_end;        /* in the order in which they were marked */
+    struct Explain *explains;           /* that wait for a catalogue */
+    size_t session_count, sessions_max; /* as many as there are descriptors for */
     size_t seals_told;
     bool announced, draining; /* draining: the process ends */
     bool closed;              /* nobody new is taken */
