@@ -30,6 +30,8 @@ void session_rest(Session *s)
     release(&s->receipts);
     aead_rest(&s->audit.aead);
     aead_rest(&s->content.aead);
+    for (size_t i = 0; i < s->phi_keys.count; i++)
+        siv_rest(&s->phi_keys.keys[i].siv);
     if (s->phase != SESSION_OPEN)
         return;
     pg_rest(&s->pg);

@@ -44,6 +44,7 @@ void pg_rest(Pg *pg)
 {
     if (pg->pending > 0)
         return; /* values are of the message at the front */
+    pg_queue_rest(&pg->queue);
     buf_truncate(&pg->values, 0);
     buf_truncate(&pg->formats, 0);
     buf_truncate(&pg->row, 0);
