@@ -101,8 +101,7 @@ void greet_step(Session *s)
         session_end(s, "client said goodbye");
         break;
     case OPENING_WORK:
-        if (s->worker->keeper_lost_ms == 0) /* else when there is a new one */
-            signin_prepare(s);
+        signin_prepare(s); /* a keeper that is gone is asked when there is a new one */
         break;
     }
 }

@@ -110,9 +110,6 @@ static void on_new_keeper(Worker *w, int fd)
     tell_new_seals(w);
     tell_alive(w);
     budget_say_again(w);
-    for (Session *s = w->sessions; s != NULL; s = s->next)
-        if (s->phase == SESSION_WAITING)
-            session_mark(s); /* a statement may have waited for it */
 }
 
 /* --- messages
