@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK_MIN = 4096, ALIGN = 16 };
+/* Blocks double from the first: most arenas of an idle session hold little. */
+enum { BLOCK_FIRST = 1024, BLOCK_MOST = 4096, ALIGN = 16 };
 
 struct ArenaBlock {
     ArenaBlock *older;
@@ -32,7 +33,9 @@ void arena_done(Arena *a)
 
 static Err add_block(Arena *a, size_t size)
 {
-    const size_t cap = size > BLOCK_MIN ? size : BLOCK_MIN;
+    const size_t doubled = a->blocks == NULL ? BLOCK_FIRST : 2 * a->blocks->cap;
+    const size_t least = doubled < BLOCK_MOST ? doubled : BLOCK_MOST;
+    const size_t cap = size > least ? size : least;
     ArenaBlock *block = malloc(sizeof *block + cap);
 
     if (block == NULL)

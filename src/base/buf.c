@@ -10,10 +10,19 @@ void buf_init(Buf *b, size_t max)
     *b = (Buf){ .max = max };
 }
 
+/* `end` is about to go back. */
+static void soil(Buf *b)
+{
+    if (b->end > b->dirty)
+        b->dirty = b->end;
+}
+
+/* Room for a large read is mostly never touched; to wipe it would make it memory. */
 void buf_done(Buf *b)
 {
+    soil(b);
     if (b->mem != NULL)
-        explicit_bzero(b->mem, b->cap);
+        explicit_bzero(b->mem, b->dirty);
     free(b->mem);
     *b = (Buf){ 0 };
 }
@@ -22,8 +31,10 @@ void buf_consume(Buf *b, size_t len)
 {
     assert(len <= b->end - b->start);
     b->start += len;
-    if (b->start == b->end)
+    if (b->start == b->end) {
+        soil(b);
         b->start = b->end = 0;
+    }
 }
 
 /* Make room for `len` more bytes behind `end`: slide first, grow second.
@@ -38,6 +49,7 @@ static Err buf_make_room(Buf *b, size_t len)
         return OK;
 
     if (len <= b->cap - held) {
+        soil(b);
         memmove(b->mem, b->mem + b->start, held);
         b->start = 0;
         b->end = held;
@@ -109,6 +121,7 @@ Err buf_room_slowly(Buf *b, size_t len, uint8_t **ret_room, size_t *ret_size)
 void buf_truncate(Buf *b, size_t len)
 {
     assert(len <= b->end - b->start);
+    soil(b);
     b->end = b->start + len;
 }
 

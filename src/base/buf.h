@@ -15,10 +15,12 @@
 typedef struct Buf {
     uint8_t *mem;
     size_t cap, start, end, max;
+    size_t dirty; /* bytes from `mem` that may hold something besides what is in use now */
 } Buf;
 
 void buf_init(Buf *b, size_t max);
-void buf_done(Buf *b); /* wipes, then frees; safe on a zeroed Buf, which then holds nothing */
+void buf_done(
+    Buf *b); /* wipes what was used, then frees; safe on a zeroed Buf, which then holds nothing */
 static inline Err buf_append(Buf *b, Bytes data) MUST_CHECK;
 static inline Err buf_byte(Buf *b, uint8_t byte) MUST_CHECK;
 /* Appends `count` zero bytes. */
@@ -35,6 +37,10 @@ static inline size_t buf_len(const Buf *b);
  * say with buf_filled how many came. */
 static inline Err buf_room(Buf *b, size_t len, uint8_t **ret_room, size_t *ret_size) MUST_CHECK;
 static inline void buf_filled(Buf *b, size_t len);
+/* The same for who writes what came and no more: the rest of the room stays untouched, and is not
+ * made memory by wiping it. */
+static inline Err buf_room_to_read(Buf *b, size_t len, uint8_t **ret_room,
+                                   size_t *ret_size) MUST_CHECK;
 
 /* Forget what was appended since buf_len() was `len`; used to undo half a message. */
 void buf_truncate(Buf *b, size_t len);
@@ -65,12 +71,19 @@ static inline Err buf_byte(Buf *b, uint8_t byte)
     return buf_append(b, (Bytes){ &byte, 1 });
 }
 
-static inline Err buf_room(Buf *b, size_t len, uint8_t **ret_room, size_t *ret_size)
+static inline Err buf_room_to_read(Buf *b, size_t len, uint8_t **ret_room, size_t *ret_size)
 {
     if (len == 0 || len > b->cap - b->end)
         return buf_room_slowly(b, len, ret_room, ret_size);
     *ret_room = b->mem + b->end;
     *ret_size = b->cap - b->end;
+    return OK;
+}
+
+static inline Err buf_room(Buf *b, size_t len, uint8_t **ret_room, size_t *ret_size)
+{
+    TRY(buf_room_to_read(b, len, ret_room, ret_size));
+    b->dirty = b->cap;
     return OK;
 }
 

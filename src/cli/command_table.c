@@ -41,8 +41,8 @@ const Command COMMANDS[] = {
       .columns = "draining sessions_live",
       .example = "chaperone drain --wait --timeout 10m" },
     { .name = "doctor",
-      .help = "Check configuration, folders, certificate, room for the journal, kernel features "
-              "and clock.",
+      .help = "Check configuration, folders, certificate, room for the journal, kernel features, "
+              "clock and open files.",
       .run = command_doctor,
       .more = "Prints one line for each finding, \"ok\" or \"FAIL\". Needs no running gateway.",
       .exits = EXITS(DONE) | EXITS(FAILED),

@@ -5,6 +5,7 @@
 #include "config/public_files.h"
 #include "supervisor/supervisor.h"
 #include "sys/clock.h"
+#include "sys/descriptors.h"
 #include "sys/file.h"
 #include "sys/tls_key.h"
 
@@ -81,6 +82,8 @@ int command_config_reference(Cli *c)
 }
 
 /* --- doctor ------------------------------------------------------------------------------- */
+
+enum { DESCRIPTORS_ENOUGH = 4096 };
 
 typedef struct Finding {
     bool good;
@@ -286,11 +289,23 @@ static Finding check_clock(Cli *c)
     return f;
 }
 
+static Finding check_descriptors(Cli *c)
+{
+    const uint64_t most = descriptors_most();
+    Finding f = { .good = most >= DESCRIPTORS_ENOUGH };
+
+    (void)c;
+    (void)snprintf(f.words, sizeof f.words, "%llu open files allowed: %zu sessions for each worker",
+                   (unsigned long long)most, descriptors_sessions(most));
+    return f;
+}
+
 int command_doctor(Cli *c)
 {
     static Finding (*const CHECKS[])(Cli * c) = { check_config_file, check_journal, check_volume,
                                                   check_certificate, check_clients, check_landlock,
-                                                  check_seccomp,     check_memfd,   check_clock };
+                                                  check_seccomp,     check_memfd,   check_clock,
+                                                  check_descriptors };
     int status = EXIT_DONE;
 
     for (size_t i = 0; i < COUNT_OF(CHECKS); i++) {

@@ -5,34 +5,52 @@
 #include <openssl/params.h>
 #include <string.h>
 
-Err aead_init(Aead *a, const uint8_t key[AEAD_KEY])
+static Err wake(Aead *a)
 {
     EVP_CIPHER *cipher = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
 
     const bool ready =
-        cipher != NULL && ctx != NULL && EVP_EncryptInit_ex(ctx, cipher, NULL, key, NULL) == 1;
+        cipher != NULL && ctx != NULL && EVP_EncryptInit_ex(ctx, cipher, NULL, a->key, NULL) == 1;
     EVP_CIPHER_free(cipher); /* the context holds its own reference */
     if (!ready) {
         EVP_CIPHER_CTX_free(ctx);
         return ERR_LIMIT;
     }
-    *a = (Aead){ ctx };
+    a->ctx = ctx;
     return OK;
+}
+
+Err aead_init(Aead *a, const uint8_t key[AEAD_KEY])
+{
+    *a = (Aead){ .keyed = true };
+    memcpy(a->key, key, sizeof a->key);
+    const Err err = wake(a);
+    if (err != OK)
+        aead_done(a);
+    return err;
+}
+
+void aead_rest(Aead *a)
+{
+    EVP_CIPHER_CTX_free(a->ctx);
+    a->ctx = NULL;
 }
 
 void aead_done(Aead *a)
 {
     EVP_CIPHER_CTX_free(a->ctx);
-    *a = (Aead){ 0 };
+    explicit_bzero(a, sizeof *a);
 }
 
 static Err begin(Aead *a, const AeadMessage *m, int seal)
 {
     int done;
 
-    if (a->ctx == NULL || m->aad.len > AEAD_TEXT_MAX || m->text.len > AEAD_TEXT_MAX)
+    if (!a->keyed || m->aad.len > AEAD_TEXT_MAX || m->text.len > AEAD_TEXT_MAX)
         return ERR_LIMIT;
+    if (a->ctx == NULL)
+        TRY(wake(a));
     if (EVP_CipherInit_ex(a->ctx, NULL, NULL, NULL, m->nonce, seal) != 1)
         return ERR_LIMIT;
     if (m->aad.len > 0 && EVP_CipherUpdate(a->ctx, NULL, &done, m->aad.ptr, (int)m->aad.len) != 1)

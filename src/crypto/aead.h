@@ -11,7 +11,9 @@ enum { AEAD_KEY = 32, AEAD_NONCE = 12, AEAD_TAG = 16 };
 enum { AEAD_TEXT_MAX = 1 << 30 }; /* bytes of one message: libcrypto counts in int */
 
 typedef struct Aead {
-    struct evp_cipher_ctx_st *ctx;
+    struct evp_cipher_ctx_st *ctx; /* NULL while it rests */
+    uint8_t key[AEAD_KEY];
+    bool keyed;
 } Aead;
 
 typedef struct AeadMessage {
@@ -21,6 +23,8 @@ typedef struct AeadMessage {
 } AeadMessage;
 
 Err aead_init(Aead *a, const uint8_t key[AEAD_KEY]) MUST_CHECK;
+/* Gives back what the key schedule takes, a KiB, until the next message. */
+void aead_rest(Aead *a);
 void aead_done(Aead *a); /* wipes the key; safe on a zeroed Aead */
 
 /* Writes message->text.len bytes and the tag; may work in place. */

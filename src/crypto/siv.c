@@ -73,15 +73,36 @@ static Err cmac(const Siv *s, Bytes text, const uint8_t *tail, uint8_t ret[BLOCK
     return OK;
 }
 
+void siv_rest(Siv *s)
+{
+    EVP_CIPHER_CTX_free(s->mac);
+    EVP_CIPHER_CTX_free(s->ctr);
+    s->mac = s->ctr = NULL;
+}
+
+static Err wake(Siv *s)
+{
+    const Bytes key = bytes_upto(VIEW(s->key), s->key_bytes);
+
+    if (key.len == 0)
+        return ERR_LIMIT;
+    s->mac = ecb_new(bytes_upto(key, key.len / 2));
+    s->ctr = ecb_new(bytes_from(key, key.len / 2));
+    if (s->mac != NULL && s->ctr != NULL)
+        return OK;
+    siv_rest(s);
+    return ERR_LIMIT;
+}
+
 Err siv_init(Siv *s, Bytes key)
 {
     static const uint8_t ZERO[BLOCK] = { 0 };
 
     if (key.len != 32 && key.len != 64)
         return ERR_MALFORMED;
-    *s = (Siv){ .mac = ecb_new(bytes_upto(key, key.len / 2)),
-                .ctr = ecb_new(bytes_from(key, key.len / 2)) };
-    if (s->mac == NULL || s->ctr == NULL || encrypt(s->mac, ZERO, BLOCK, s->k1) != OK) {
+    *s = (Siv){ .key_bytes = key.len };
+    memcpy(s->key, key.ptr, key.len);
+    if (wake(s) != OK || encrypt(s->mac, ZERO, BLOCK, s->k1) != OK) {
         siv_done(s);
         return ERR_LIMIT;
     }
@@ -97,8 +118,7 @@ Err siv_init(Siv *s, Bytes key)
 
 void siv_done(Siv *s)
 {
-    EVP_CIPHER_CTX_free(s->mac);
-    EVP_CIPHER_CTX_free(s->ctr);
+    siv_rest(s);
     explicit_bzero(s, sizeof *s);
 }
 
@@ -157,6 +177,8 @@ Err siv_seal(Siv *s, const Bytes *aad, size_t count, Bytes plain, Buf *out)
     if (plain.len > SIV_TEXT_MAX)
         return ERR_LIMIT;
     TRY(buf_room(out, SIV_TAG + plain.len, &room, &size));
+    if (s->mac == NULL)
+        TRY(wake(s));
     TRY(s2v(s, aad, count, plain, room));
     if (plain.len > 0)
         memcpy(room + SIV_TAG, plain.ptr, plain.len);
@@ -178,6 +200,8 @@ Err siv_open(Siv *s, const Bytes *aad, size_t count, Bytes sealed, Buf *out)
         return ERR_LIMIT;
     TRY(buf_room(out, text.len > 0 ? text.len : 1, &room, &size));
     memcpy(room, text.ptr, text.len);
+    if (s->mac == NULL)
+        TRY(wake(s));
     TRY(apply_ctr(s, sealed.ptr, room, text.len));
     TRY(s2v(s, aad, count, (Bytes){ room, text.len }, tag));
     if (!secret_eq(VIEW(tag), bytes_upto(sealed, SIV_TAG))) {

@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "supervisor/children.h"
 #include "supervisor/listeners.h"
+#include "sys/descriptors.h"
 #include "sys/entropy.h"
 #include "sys/file.h"
 #include "sys/log.h"
@@ -148,6 +149,17 @@ static void start_watchdog(Supervisor *s)
         (void)uv_timer_start(&s->watchdog, on_watchdog, every_ms, every_ms);
 }
 
+/* Before there are children: they inherit it. */
+static void raise_descriptors(void)
+{
+    const uint64_t limit = descriptors_raise();
+
+    if (limit < DESCRIPTORS_WANTED)
+        log_line(LOG_WARN, "start",
+                 "%llu open files are allowed: a worker takes %zu sessions, no more (LimitNOFILE)",
+                 (unsigned long long)limit, descriptors_sessions(limit));
+}
+
 static bool start(Supervisor *s)
 {
     uv_signal_t *const signals[] = { &s->on_child, &s->on_term, &s->on_int, &s->on_hup,
@@ -179,6 +191,7 @@ int supervisor_serve(const char *config_path)
     if (!load(&s, config_path))
         return EXIT_USAGE;
     notify_begin(&s.notify);
+    raise_descriptors();
     count_workers(&s);
     choose_uids(&s);
     if (!prepare_folders(&s) || !listeners_open(&s) || child_open_binary(&s.binary_fd) != OK)

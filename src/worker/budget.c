@@ -76,6 +76,25 @@ static void forget(Worker *w, Account *a)
     free(a);
 }
 
+Err budget_move(Session *s, Target *to)
+{
+    Account *from = s->account;
+    Target *before = s->target;
+    const uint64_t open = s->bytes - s->bytes_counted;
+
+    s->target = to;
+    if (budget_open(s) != OK) {
+        s->target = before;
+        s->account = from;
+        return ERR_LIMIT;
+    }
+    s->account->uncounted += open;
+    from->uncounted -= open;
+    if (--from->sessions == 0)
+        forget(s->worker, from);
+    return OK;
+}
+
 void budget_close(Session *s)
 {
     if (s->account == NULL)

@@ -1,11 +1,11 @@
-/* From the client's sign-in to its first ReadyForQuery: the gateway's own way to one of the
- * target's servers. What does not answer, or is not what the configuration asks for, is left for
- * the next address; whoever refuses the gateway's credential, or is another cluster, ends it. */
+/* From a session's first statement to the connection it runs on: the gateway's own way to one of
+ * the target's servers. What does not answer, or is not what the configuration asks for, is left
+ * for the next address; whoever refuses the gateway's credential, or is another cluster, ends it.
+ */
 #include "worker/edition.h"
 
 #include "base/encode.h"
 #include "base/text.h"
-#include "proto/pg/pg_write.h"
 #include "sys/entropy.h"
 #include "sys/log.h"
 
@@ -112,18 +112,6 @@ static void prove_upstream(Session *s)
         refuse(s, CHP_5201, NULL);
 }
 
-/* Our own process id and key: the top bits say which worker knows the session. */
-static void choose_cancel_key(Session *s)
-{
-    uint32_t random;
-
-    random_fill(&random, sizeof random);
-    random_fill(s->cancel_key, sizeof s->cancel_key);
-    s->cancel_key_bytes =
-        s->signin.startup.minor == PG_MINOR_2 ? PG_CANCEL_KEY_3_2 : PG_CANCEL_KEY_3_0;
-    s->cancel_pid = s->worker->slot << CANCEL_SLOT_SHIFT | (random & 0xFFFFFF);
-}
-
 /* For people who look at sessions; the record has it at the session's end. */
 static void tell_server(Session *s)
 {
@@ -135,19 +123,11 @@ static void tell_server(Session *s)
         (void)!channel_tell(s->worker->keeper, ASK_SESSION_SERVER, buf_view(&body), -1);
 }
 
+/* What the client sent is where it was: the gate begins with it. */
 static Err open_road(Session *s)
 {
-    Buf *out = &s->gate.wire.to_client;
-    size_t mark;
-
-    choose_cancel_key(s);
-    TRY(buf_append(out, buf_view(&s->upstream.parameters)));
-    TRY(pg_parameter(out, LIT("chaperone.session"), text_of(id_text('s', &s->id).text)));
-    TRY(pg_open(out, 'K', &mark));
-    TRY(buf_u32(out, s->cancel_pid));
-    TRY(buf_append(out, bytes_upto(VIEW(s->cancel_key), s->cancel_key_bytes)));
-    pg_close(out, mark);
-    TRY(pg_ready(out, 'I'));
+    TRY(greet_correct(s, buf_view(&s->upstream.parameters), &s->gate.wire.to_client));
+    buf_release(&s->upstream.parameters);
     ports_connect(s);
     s->pg.server_pid = s->upstream.backend.pid;
     s->pg.shown_pid = s->cancel_pid;
@@ -244,14 +224,15 @@ static Err start_upstream(Session *s)
     buf_init(&path, 1024);
     random_fill(random, sizeof random);
     TRY(base64_encode(VIEW(random), &nonce));
-    TRY(text_format(&name, "chaperone/%s/%.*s", id_text('s', &s->id).text, SHOW(s->who.name)));
+    TRY(greet_application(s, &name));
     TRY(text_format(&path, "%.*s", SHOW(s->view->knowledge->default_path)));
-    memcpy(settings, p->settings, p->setting_count * sizeof *settings);
+    if (p->setting_count > 0)
+        memcpy(settings, p->settings, p->setting_count * sizeof *settings);
     settings[p->setting_count] = (PgSetting){ LIT("search_path"), buf_view(&path) };
     const PgUpstreamStart start = {
         .user = resource->credentials.user,
         .database = resource->database.len > 0 ? resource->database : resource->name,
-        .application = utf8_upto(buf_view(&name), 63),
+        .application = buf_view(&name),
         .settings = settings,
         .setting_count = p->setting_count + 1,
         .nonce = buf_view(&nonce),
@@ -342,6 +323,13 @@ void connect_begin(Session *s)
 void connect_again(Session *s)
 {
     dial(s);
+}
+
+bool connect_is_under_way(const Session *s)
+{
+    return s->phase == SESSION_PREPARING || s->phase == SESSION_DIALING ||
+           s->phase == SESSION_SECURING || s->phase == SESSION_UPSTREAM ||
+           s->phase == SESSION_PAUSING;
 }
 
 void connect_step(Session *s)

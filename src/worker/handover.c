@@ -75,6 +75,22 @@ static void cut_certificate(Session *s, const char *wrong)
     cut(s, buf_view(&fact));
 }
 
+/* Signed in, and no statement yet: whatever the resource's name stands for now will do. */
+static bool has_nothing_there(const Session *s)
+{
+    return s->phase == SESSION_GREETING || s->phase == SESSION_WAITING;
+}
+
+static Err move(Session *s, Target *to)
+{
+    if (to == NULL || to == s->target)
+        return OK;
+    TRY(budget_move(s, to));
+    if (s->phase == SESSION_GREETING)
+        greet_begin(s);
+    return OK;
+}
+
 static void hand_over(Session *s, bool same_rules)
 {
     const Worker *w = s->worker;
@@ -88,6 +104,10 @@ static void hand_over(Session *s, bool same_rules)
         return;
     }
     const Resource *was = target_resource(s->target);
+    if (has_nothing_there(s) && move(s, target_of(s->worker, was->name)) != OK) {
+        session_farewell(s, &(Fault){ .code = CHP_5301 });
+        return;
+    }
     if (target_of(s->worker, was->name) != s->target) {
         cut(s, LIT("the configuration changed, and this resource is not the same any more"));
         return;
@@ -103,8 +123,12 @@ static void hand_over(Session *s, bool same_rules)
         return;
     }
     s->ruler.policy = policy;
-    s->ruler.resource = was;
+    s->ruler.resource = target_resource(s->target);
     s->ruler.role = role;
+    if (has_nothing_there(s)) {
+        greet_known(s);
+        return; /* keys and catalogue are asked for with the first statement */
+    }
     if (signin_ask_missing_keys(s) != OK || renew_view(s) != OK) {
         session_farewell(s, &(Fault){ .code = CHP_5202 });
         return;

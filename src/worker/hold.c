@@ -380,6 +380,10 @@ void hold_cancel_target(Session *s)
 
 static void cancel_session(Session *s)
 {
+    if (connect_is_under_way(s)) {
+        s->cancelled = true; /* nothing of it has gone anywhere: ports.c refuses it */
+        return;
+    }
     if (s->holding) {
         const HoldAnswer a = { .request = s->request, .state = HOLD_WITHDRAWN };
 
@@ -402,7 +406,7 @@ void hold_cancel(Worker *w, const Cancel *cancel)
         return;
     }
     for (Session *s = w->sessions; s != NULL; s = s->next)
-        if (s->cancel_pid == cancel->pid && s->phase == SESSION_OPEN &&
+        if (s->cancel_pid != 0 && s->cancel_pid == cancel->pid && !session_is_over(s) &&
             secret_eq(bytes_upto(VIEW(s->cancel_key), s->cancel_key_bytes), cancel->key)) {
             cancel_session(s);
             return;

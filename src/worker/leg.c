@@ -36,7 +36,8 @@ Err leg_read(int fd, Tls *tls, Buf *in)
     uint8_t *room;
     size_t size;
 
-    TRY(buf_room(in, in->max - buf_len(in) < LEG_READ_BYTES ? 1 : LEG_READ_BYTES, &room, &size));
+    TRY(buf_room_to_read(in, in->max - buf_len(in) < LEG_READ_BYTES ? 1 : LEG_READ_BYTES, &room,
+                         &size));
     return tls != NULL ? read_secured(tls, room, size, in) : read_plain(fd, room, size, in);
 }
 

@@ -74,6 +74,7 @@ static Err write_command(void *ctx, const Command *command, const GateRuling *ru
     ruler_forget_parsed(&s->ruler);
     s->ruler.approved = false;
     s->approval_leaf = (Hash){ 0 };
+    s->cancelled = false;
     s->statements++;
     tally_command(s, ruling->verdict.ruling);
     return OK;
@@ -144,13 +145,17 @@ static Err ask(void *ctx, const Command *command, const GateRuling *ruling)
     return hold_ask(ctx, command, ruling);
 }
 
+/* While it waited for the connection that it was the first to need. */
+static const Fault CANCELLED = { .code = CHP_3205,
+                                 .fact = LIT_INIT("cancelled by the caller before it ran") };
+
 static Err judge(void *ctx, const Command *command, GateRuling *ret)
 {
     Session *s = ctx;
 
     if (s->keys_due > 0)
         return ERR_MORE; /* new rules brought new pseudonyms: their keys come first */
-    s->ruler.refusal = budget_refusal(s);
+    s->ruler.refusal = s->cancelled ? &CANCELLED : budget_refusal(s);
     return ruler_judge(&s->ruler, command, ret);
 }
 

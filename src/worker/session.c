@@ -238,6 +238,8 @@ void session_flush(Session *s)
         session_mark(s); /* nobody watches a socket that is gone */
     if (s->phase == SESSION_SHAKING && s->client_tls == NULL && buf_len(&wire->to_client) == 0)
         secure_begin(s);
+    if (s->phase == SESSION_WAITING)
+        session_rest(s); /* thousands may sign in and say nothing */
     if (s->phase == SESSION_ENDING && (buf_len(&wire->to_client) == 0 || s->client_gone))
         s->phase = SESSION_DEAD;
 }
@@ -328,6 +330,7 @@ static void done_signed_in(Session *s)
         siv_done(&s->phi_keys.keys[i].siv);
     if (s->view != NULL)
         view_drop(s->view);
+    parameters_drop(s->told);
     journal_key_done(&s->audit);
     journal_key_done(&s->content);
     hmac_key_done(&s->salt);
@@ -422,6 +425,8 @@ static void step_open(Session *s)
 
 void session_step(Session *s)
 {
+    s->stepped_ms = now_ms(s->worker);
+    s->resting = false;
     take_pending(s);
     switch (s->phase) {
     case SESSION_SIGNIN:
@@ -434,10 +439,14 @@ void session_step(Session *s)
     case SESSION_SHAKING:
         secure_step(s);
         break;
+    case SESSION_WAITING:
+        greet_step(s);
+        break;
     case SESSION_OPEN:
         step_open(s);
         break;
     case SESSION_KEEPER:
+    case SESSION_GREETING:
     case SESSION_PREPARING:
     case SESSION_DIALING:
     case SESSION_PAUSING:

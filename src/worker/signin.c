@@ -36,7 +36,7 @@ Bytes signin_setting(const PgStartup *p, const char *name, bool own)
     return (Bytes){ 0 };
 }
 
-/* --- what must be known first ---------------------------------------------------------------- */
+/* --- what a statement needs ------------------------------------------------------------------- */
 
 const MaskingProfile *session_profile(const Session *s)
 {
@@ -141,7 +141,7 @@ Err signin_ask_missing_keys(Session *s)
     return OK;
 }
 
-static void prepare(Session *s)
+void signin_prepare(Session *s)
 {
     s->phase = SESSION_PREPARING;
     s->deadline_ms = now_ms(s->worker) + PREPARE_MS;
@@ -299,7 +299,7 @@ static void on_proved(void *ctx, const ChannelMessage *m)
     if (s->ruler.role == NULL)
         refuse(s, CHP_3102); /* written down: somebody who signed in and may do nothing */
     else
-        prepare(s);
+        greet_begin(s);
 }
 
 static void on_begun(void *ctx, const ChannelMessage *m)

@@ -25,7 +25,6 @@
 enum {
     CHECK_MS = 2000,
     GIVE_UP_MS = 10000,
-    TRY_AGAIN_MS = 2000,
     AGAIN_MS = 1000,
     UPSTREAM_ARENA = 1 << 20,
     NONCE_BYTES = 18,
@@ -213,6 +212,8 @@ static Err on_frame(Target *t, const PgFrame *frame, bool *ret_answered)
         return keep_row(t, frame->body);
     if (frame->tag == 'E')
         t->failed = true;
+    if (frame->tag == 'S')
+        return target_tells(t, frame->whole);
     *ret_answered = frame->tag == 'Z';
     return OK;
 }
@@ -313,6 +314,8 @@ static Err on_signin(Target *t)
     const char *unfit = route_unfit(&t->route, target_resource(t), &t->upstream.backend);
     if (unfit != NULL)
         elsewhere(t, unfit);
+    else if (target_take_parameters(t, buf_view(&t->upstream.parameters)) != OK)
+        return ERR_LIMIT;
     else
         start_reading(t, QUERY_SETTINGS);
     return OK;
@@ -536,16 +539,6 @@ static void late(Target *t)
         elsewhere(t, "did not answer in time");
     else
         target_hang_up(t, "no answer");
-}
-
-bool target_may_try_again(Target *t)
-{
-    const uint64_t now = now_ms(t->worker);
-
-    if (t->tried_again_ms != 0 && now - t->tried_again_ms < TRY_AGAIN_MS)
-        return false;
-    t->tried_again_ms = now;
-    return true;
 }
 
 /* The password may have been changed a moment before its file. */

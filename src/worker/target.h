@@ -44,6 +44,7 @@ struct Target {
     CatalogueRows rows;
     Buf fingerprint, last_fingerprint;
     Knowledge *knowledge;
+    Parameters *parameters; /* as this connection was told, or the last one */
     ProfileView *views;
 };
 
@@ -66,6 +67,9 @@ void target_hang_up(Target *t, const char *why);
  * kept masked stay so. */
 void target_new_rules(Target *t, const Policy *policy, bool same_rules);
 void target_views_done(Target *t);
+/* target_sessions.c: `messages` are what it tells of itself now. */
+Err target_take_parameters(Target *t, Bytes messages) MUST_CHECK;
+Err target_tells(Target *t, Bytes message) MUST_CHECK; /* a ParameterStatus */
 /* view.c: the rows that were read become the target's Knowledge. */
 Err target_take_knowledge(Target *t) MUST_CHECK;
 

@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+enum { TRY_AGAIN_MS = 2000 };
+
 Err target_new(Worker *w, Target **ret)
 {
     Target *t = calloc(1, sizeof *t);
@@ -40,6 +42,7 @@ void target_free(Target *t)
     if (t->worker->keeper != NULL)
         channel_forget(t->worker->keeper, t);
     target_views_done(t);
+    parameters_drop(t->parameters);
     tally_tell(t);
     route_done(&t->route);
     buf_done(&t->wire.from_server);
@@ -69,4 +72,14 @@ Target *target_of(Worker *w, Bytes resource)
         if (text_eq(e->config.policy.resources.at[i].name, resource))
             return e->targets[i];
     return NULL;
+}
+
+bool target_may_try_again(Target *t)
+{
+    const uint64_t now = now_ms(t->worker);
+
+    if (t->tried_again_ms != 0 && now - t->tried_again_ms < TRY_AGAIN_MS)
+        return false;
+    t->tried_again_ms = now;
+    return true;
 }

@@ -2,6 +2,9 @@
 #include "worker/target.h"
 
 #include "base/text.h"
+#include "model/limits.h"
+
+#include <stdlib.h>
 
 /* Rows that waited for the catalogue are looked at once more. */
 static void plan_again(Session *s)
@@ -22,6 +25,10 @@ static void move_session(Target *t, Session *s)
 {
     ProfileView *fresh;
 
+    if (s->phase == SESSION_GREETING) {
+        greet_known(s);
+        return;
+    }
     if (s->phase == SESSION_PREPARING) {
         signin_prepared(s);
         session_mark(s);
@@ -68,7 +75,7 @@ void target_give_up(Target *t)
     for (Session *s = t->worker->sessions; s != NULL; s = s->next) {
         if (s->target != t)
             continue;
-        if (s->phase == SESSION_PREPARING)
+        if (s->phase == SESSION_PREPARING || s->phase == SESSION_GREETING)
             session_farewell(s, &(Fault){ .code = CHP_5101 });
         if (s->phase == SESSION_OPEN)
             plan_again(s);
@@ -92,4 +99,46 @@ void target_drifted(Target *t)
     for (Session *s = t->worker->sessions; s != NULL; s = s->next)
         if (s->target == t && s->server_fd >= 0)
             session_farewell(s, &fault);
+}
+
+/* --- what it tells of itself ----------------------------------------------------------------- */
+
+void parameters_drop(Parameters *p)
+{
+    if (p == NULL || --p->refs > 0)
+        return;
+    buf_done(&p->messages);
+    free(p);
+}
+
+Parameters *target_parameters(const Target *t)
+{
+    return t->parameters;
+}
+
+/* Sessions share it, and a target tells the same each time: a new one is made for news only. */
+Err target_take_parameters(Target *t, Bytes messages)
+{
+    if (t->parameters != NULL && text_eq(buf_view(&t->parameters->messages), messages))
+        return OK;
+    Parameters *p = calloc(1, sizeof *p);
+
+    if (p == NULL)
+        return ERR_LIMIT;
+    p->refs = 1;
+    buf_init(&p->messages, LIMIT_STARTUP);
+    if (buf_append(&p->messages, messages) != OK) {
+        parameters_drop(p);
+        return ERR_LIMIT;
+    }
+    parameters_drop(t->parameters);
+    t->parameters = p;
+    return OK;
+}
+
+/* A standby that was promoted, a default that was changed: sessions hear it from their own. */
+Err target_tells(Target *t, Bytes message)
+{
+    TRY(pg_parameters_put(&t->upstream.parameters, message));
+    return target_take_parameters(t, buf_view(&t->upstream.parameters));
 }

@@ -5,6 +5,7 @@
 #include "crypto/warm.h"
 #include "phi/calendar.h"
 #include "sys/child.h"
+#include "sys/descriptors.h"
 #include "sys/entropy.h"
 #include "sys/file.h"
 #include "sys/log.h"
@@ -20,7 +21,6 @@ enum {
     TICK_MS = 100,
     TURN_SESSIONS = 32,
     ACCEPT_BATCH = 64,
-    SESSIONS_MAX = 10000,
     PAYLOAD_MAX = 32 << 20,
     WORDS_MAX = 4096,
     SIGNIN_MAX = 1000, /* connections that have not signed in yet: a flood stays outside */
@@ -164,7 +164,7 @@ static void on_listen(uv_poll_t *poll, int status, int events)
     for (int i = 0; i < ACCEPT_BATCH; i++) {
         if (net_accept(w->listen_fd, &fd, peer) != OK)
             return;
-        if (w->draining || w->session_count >= SESSIONS_MAX || !make_place(w))
+        if (w->draining || w->session_count >= w->sessions_max || !make_place(w))
             close(fd);
         else
             session_accept(w, fd, peer);
@@ -248,6 +248,7 @@ static void on_tick(uv_timer_t *timer)
     check_parses(w);
     explains_tick(w);
     holds_tick(w);
+    idle_tick(w);
     for (Session *s = w->sessions; s != NULL; s = s->next)
         if (s->phase == SESSION_OPEN && s->gate.wait == GATE_RUNS && s->ruler.catalogue_stale &&
             !s->ruler.transaction)
@@ -335,6 +336,7 @@ int worker_main(const char *slot, const char *writer_hex)
     log_begin(name);
     w.slot = (uint32_t)number;
     w.listen_fd = CHILD_LISTEN_FD;
+    w.sessions_max = descriptors_sessions(descriptors_now());
     read_clock(&w);
     if (read_writer(writer_hex, &w.writer) != OK || serve(&w) != OK) {
         log_line(LOG_ERROR, "start", "the worker cannot start");

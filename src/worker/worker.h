@@ -13,6 +13,7 @@
 #include "gate/ruling.h"
 #include "phi/transform.h"
 #include "proto/pg/pg.h"
+#include "proto/pg/pg_parameters.h"
 #include "proto/pg/pg_signin.h"
 #include "proto/pg/pg_upstream.h"
 #include "sys/channel.h"
@@ -35,6 +36,12 @@ typedef struct Knowledge {
     Bytes cluster;      /* whose: PgBackend's */
 } Knowledge;
 
+/* What a target's servers tell of themselves: ParameterStatus messages; shared, immutable. */
+typedef struct Parameters {
+    size_t refs;
+    Buf messages;
+} Parameters;
+
 /* How each column leaves for one masking profile under one Knowledge. */
 typedef struct ProfileView {
     size_t refs;
@@ -49,7 +56,9 @@ typedef enum SessionPhase {
     SESSION_SIGNIN,    /* talking to the client */
     SESSION_SHAKING,   /* TLS with the client: its answer, its handshake */
     SESSION_KEEPER,    /* the keeper's answer is due */
-    SESSION_PREPARING, /* pseudonym keys, catalogue */
+    SESSION_GREETING,  /* signed in; what the target tells of itself is due */
+    SESSION_WAITING,   /* for the first statement: there is no connection to the target yet */
+    SESSION_PREPARING, /* for it: pseudonym keys, catalogue */
     SESSION_DIALING,
     SESSION_SECURING, /* TLS with the target */
     SESSION_UPSTREAM, /* signing in at the target */
@@ -68,6 +77,8 @@ typedef struct Session {
     struct Session *next_turn;       /* taken for this one; may be marked anew meanwhile */
     uint64_t born_epoch;             /* it may borrow from that edition and all later ones */
     bool ready;
+    bool resting;        /* what an idle session does not need was given back */
+    uint64_t stepped_ms; /* its last turn */
     SessionPhase phase;
     int client_fd, server_fd;
     uv_poll_t *client_poll, *server_poll;
@@ -99,7 +110,8 @@ typedef struct Session {
     bool named;         /* refused by the keeper, whose record has its id */
     Identity who;
     Target *target;
-    ProfileView *view;
+    Parameters *told;  /* what the greeting was made of; NULL: not greeted, or corrected since */
+    ProfileView *view; /* NULL until the first statement */
     JournalKey audit, content;
     SessionChain chain;
     HmacKey salt;
@@ -116,7 +128,8 @@ typedef struct Session {
     uint64_t bytes_counted;  /* in the account's sums, as the keeper told */
     uint64_t bytes_answered; /* at the end of the last turn in which the target was ready */
     bool answered;           /* it was in this turn */
-    uint32_t cancel_pid;     /* the worker's slot << CANCEL_SLOT_SHIFT, random below */
+    bool cancelled;          /* the statement that waits for the connection */
+    uint32_t cancel_pid; /* the worker's slot << CANCEL_SLOT_SHIFT, random below; 0: not greeted */
     uint8_t cancel_key[PG_CANCEL_KEY_3_2];
     size_t cancel_key_bytes; /* by the protocol's minor */
     const char *end_reason;
@@ -163,15 +176,17 @@ typedef struct Worker {
     uint64_t schemas; /* made so far, of all targets: no two have one generation */
     Account *accounts;
     uint64_t reported_ms;
+    uint64_t rested_ms, trimmed_ms;
+    size_t rested;   /* sessions, since memory was last given back to the system */
     Histogram syncs; /* what the keeper was not told yet */
     uint64_t tallied_ms;
     DiskLevel disk;
     Fault no_budget; /* the words of the refusal being made, in `words` */
     Buf words;
     Session *sessions;
-    Session *ready, **ready_end; /* in the order in which they were marked */
-    struct Explain *explains;    /* that wait for a catalogue */
-    size_t session_count;
+    Session *ready, **ready_end;        /* in the order in which they were marked */
+    struct Explain *explains;           /* that wait for a catalogue */
+    size_t session_count, sessions_max; /* as many as there are descriptors for */
     size_t seals_told;
     bool announced, draining; /* draining: the process ends */
     bool closed;              /* nobody new is taken */
@@ -219,9 +234,10 @@ const char *certificate_refusal(Session *s);
 Err certificate_tell(Session *s, SigninBegin *ask, Buf *names) MUST_CHECK;
 Err certificate_sha256(const Session *s, Buf *hex) MUST_CHECK; /* empty: none */
 
-/* signin.c: from accept to connect_begin() */
+/* signin.c: from accept to greet_begin(); and from the first statement to connect_begin() */
 void signin_step(Session *s);
 Bytes signin_setting(const PgStartup *p, const char *name, bool own);
+void signin_prepare(Session *s);  /* what a statement needs besides a connection */
 void signin_prepared(Session *s); /* keys or catalogue came in */
 /* The profile of its role has pseudonyms under keys that it was not lent yet. Until they are here
  * nothing is ruled on. */
@@ -234,11 +250,21 @@ Err session_write_start(Session *s) MUST_CHECK;
 bool taken_over(Session *s);
 #endif
 
-/* connect.c: from there to the first ReadyForQuery */
+/* greet.c: from sign-in to the first statement, without a connection to the target */
+void greet_begin(Session *s);
+void greet_known(Session *s); /* what the target tells of itself may be known now */
+void greet_step(Session *s);  /* the client may have said something */
+/* What its own connection tells otherwise than the greeting did. */
+Err greet_correct(Session *s, Bytes parameters, Buf *out) MUST_CHECK;
+/* The application_name of its connection. */
+Err greet_application(const Session *s, Buf *out) MUST_CHECK;
+
+/* connect.c: from there to the target's ReadyForQuery */
 void connect_begin(Session *s);
 void connect_step(Session *s);
 void connect_again(Session *s); /* the pause after a refused password is over */
-bool connect_late(Session *s);  /* the deadline is over; true: another address is tried */
+bool connect_is_under_way(const Session *s);
+bool connect_late(Session *s); /* the deadline is over; true: another address is tried */
 
 /* ports.c: what gate and protocol ask for */
 void ports_begin(Session *s);   /* what leaves can be recorded */
@@ -264,8 +290,14 @@ void holds_tick(Worker *w);
 void hold_cancel(Worker *w, const Cancel *cancel);
 void hold_cancel_target(Session *s); /* what runs there */
 
+/* idle.c: buffers and key schedules of a session that has nothing to do; whoever needs them again
+ * has them made again. */
+void session_rest(Session *s);
+void idle_tick(Worker *w);
+
 /* budget.c */
-Err budget_open(Session *s) MUST_CHECK; /* it is known who it is */
+Err budget_open(Session *s) MUST_CHECK;             /* it is known who it is */
+Err budget_move(Session *s, Target *to) MUST_CHECK; /* what it has recorded counts there now */
 void budget_close(Session *s);
 void budget_wrote(Session *s, uint64_t bytes);
 void budget_answered(Session *s); /* the target is ready again */
@@ -314,6 +346,8 @@ Err target_secure(const Target *t, uint32_t address, int fd, Tls **tls,
 /* Read the catalogue again; sessions that wait are resumed when it is there. */
 void target_refresh(Target *t);
 bool target_is_known(const Target *t);
+Parameters *target_parameters(const Target *t); /* NULL: nobody was there yet */
+void parameters_drop(Parameters *p);
 bool target_is_fresh(const Target *t); /* compared with the target's within the last seconds */
 /* The current view for a profile, one reference for the caller. */
 Err target_view(Target *t, const MaskingProfile *profile, ProfileView **ret) MUST_CHECK;

@@ -3,6 +3,7 @@
  * disk. Run it under callgrind to see where it goes. */
 #include "base/text.h"
 #include "proto/pg/pg_write.h"
+#include "worker/edition.h"
 #include "worker/target.h"
 
 #include <fcntl.h>
@@ -76,13 +77,17 @@ static void make_worker(void)
 {
     static const uint8_t WRITER[LEAF_ID] = { 1 };
     static Knowledge knowledge;
+    static WorkerEdition edition = { .epoch = 1 };
+    static Target *targets[] = { &target };
     Problems problems = { 0 };
 
     arena_init(&worker.arena, 32 << 20);
-    must(config_load(LIT(YAML), &worker.arena, &worker.config, &problems) == OK, "configuration");
+    must(config_load(LIT(YAML), &worker.arena, &edition.config, &problems) == OK, "configuration");
     worker.ready_end = &worker.ready;
     worker.now = (Clock){ .unix_ns = 1, .mono_ns = 1 };
-    worker.policy_hash_hex = LIT("00");
+    edition.policy_hash_hex = LIT("00");
+    edition.targets = targets;
+    worker.edition = &edition;
     buf_init(&worker.payload, 32 << 20);
     look_init(&worker.looks, &PARSE_SQL, siphash_key(WRITER));
     segment_writer_init(&worker.recorder.writer, WRITER);
@@ -93,8 +98,10 @@ static void make_worker(void)
     (void)uv_cond_init(&worker.recorder.wake);
     must(segment_begin(&worker.recorder.writer, 1, 0, &worker.recorder.batch) == OK, "segment");
     knowledge = (Knowledge){ .refs = 1, .schema = &SCHEMA, .default_path = LIT("public") };
-    target = (Target){ .worker = &worker, .fd = -1, .knowledge = &knowledge };
-    worker.targets = &target;
+    target = (Target){ .worker = &worker,
+                       .fd = -1,
+                       .knowledge = &knowledge,
+                       .resource = &edition.config.policy.resources.at[0] };
     make_keeper();
 }
 
@@ -122,7 +129,7 @@ static void make_session(Session *s, uint8_t number)
              journal_key_init(&s->content, KEY, key_id, 0) == OK,
          "keys");
     ruler_init(&s->ruler, siphash_key(KEY));
-    s->ruler.policy = &worker.config.policy;
+    s->ruler.policy = &worker.edition->config.policy;
     s->ruler.resource = target_resource(&target);
     s->ruler.identity = &s->who;
     s->ruler.session = &s->id;

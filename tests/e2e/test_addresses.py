@@ -92,9 +92,7 @@ def sign_in(gate, **settings):
 
 
 def refused(gate):
-    with pytest.raises(PermissionError) as e:
-        sign_in(gate)
-    return e.value.args[0]
+    return wire.refusal(lambda: sign_in(gate))
 
 
 def server_of(gate, client):
@@ -125,10 +123,20 @@ def test_the_first_that_is_what_is_wanted(cluster, attrs, standby_first, wanted)
         assert json.loads(base64.b64decode(end["data"]))["server"] == f"127.0.0.1:{ports[wanted]}"
 
 
+def test_a_session_has_no_server_before_its_first_statement(cluster):
+    primary, _ = cluster
+    with gateway([primary.port]) as gate:
+        client = sign_in(gate)
+        assert server_of(gate, client) == ""
+        wire.started(client)
+        assert server_of(gate, client) == f"127.0.0.1:{primary.port}"
+        client.close()
+
+
 def test_prefer_standby_takes_a_primary_when_there_is_no_other(cluster):
     primary, _ = cluster
     with gateway([stack.free_port(), primary.port], ATTRS + "prefer-standby") as gate:
-        client = sign_in(gate)
+        client = wire.started(sign_in(gate))
         assert server_of(gate, client) == f"127.0.0.1:{primary.port}"
         client.close()
 
@@ -150,10 +158,10 @@ def test_a_server_goes_and_sessions_go_on_at_the_next(cluster):
     primary, standby = cluster
     first = Relay(standby.port)
     with gateway([first.port, primary.port]) as gate:
-        before = sign_in(gate)
+        before = wire.started(sign_in(gate))
         assert server_of(gate, before) == f"127.0.0.1:{first.port}"
         first.stop_listening()
-        after = sign_in(gate)
+        after = wire.started(sign_in(gate))
         assert server_of(gate, after) == f"127.0.0.1:{primary.port}"
         assert wire.rows(before.query("SELECT pg_is_in_recovery()")) == [[b"t"]]
         for client in (before, after):
@@ -196,7 +204,7 @@ def test_another_cluster_behind_the_same_name_is_refused(cluster):
         road = Relay(primary.port)
         try:
             with gateway([road.port, other.port]) as gate:
-                client = sign_in(gate)
+                client = wire.started(sign_in(gate))
                 road.stop_listening()
                 error = refused(gate)
                 assert error["R"] == "CHP-5103" and "not of the cluster" in error["M"]
@@ -218,12 +226,12 @@ def test_every_address_of_a_name_is_tried_and_names_are_resolved_anew(cluster, t
     second = Relay(primary.port, "127.0.0.3")
     prefix = ["unshare", "-m", "sh", "-c", f'mount --bind {hosts} /etc/hosts && exec "$@"', "sh"]
     with gateway([f"localhost:{second.port}"], prefix=prefix) as gate:
-        client = sign_in(gate)
+        client = wire.started(sign_in(gate))
         assert server_of(gate, client) == f"127.0.0.3:{second.port}"
         client.close()
         fourth = Relay(primary.port, "127.0.0.4", second.port)
         hosts.write_text("127.0.0.4 localhost\n")
-        client = sign_in(gate)
+        client = wire.started(sign_in(gate))
         assert server_of(gate, client) == f"127.0.0.4:{second.port}"
         client.close()
         for relay in (second, fourth):

@@ -69,9 +69,7 @@ def sign_in(gate, **settings):
 
 
 def refused(gate):
-    with pytest.raises(PermissionError) as e:
-        sign_in(gate)
-    return e.value.args[0]
+    return wire.refusal(lambda: sign_in(gate))
 
 
 @pytest.mark.core
@@ -119,7 +117,7 @@ def test_a_cancel_goes_through_the_pooler(pg):
 def test_what_is_no_session_is_refused(pg, mode, more):
     with bouncer(pg, mode, *more) as port, gateway(port) as gate:
         if mode == "session":
-            sign_in(gate).close()       # leaves its mark behind
+            wire.started(sign_in(gate)).close()     # leaves its mark behind
             time.sleep(0.3)
         error = refused(gate)
         assert error["R"] in ("CHP-5101", "CHP-5103")

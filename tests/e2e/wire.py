@@ -154,7 +154,6 @@ class Client:
             elif tag == "Z":
                 return
 
-
     def close(self):
         try:
             self.send(TERMINATE)
@@ -187,3 +186,26 @@ def cancel(port, key):
     with socket.create_connection(("127.0.0.1", port), 5) as s:
         s.sendall(struct.pack("!III", 12 + len(key[1]), 1234 << 16 | 5678, key[0]) + key[1])
         s.recv(1)
+
+
+def refusal(connect):
+    """The FATAL error with which a target that cannot be used is told: at sign-in while nobody has been there yet, else
+    at the first statement; and then the connection is closed."""
+    try:
+        client = connect()
+    except PermissionError as e:
+        return e.args[0]
+    got = client.ask(query("SELECT 1"))
+    error = errors(got)[-1]
+    assert error["S"] == "FATAL" and tags(got)[-1] == "E", got
+    try:
+        client.receive()
+        raise AssertionError("the session goes on")
+    except (ServerClosed, ConnectionResetError):
+        return error
+
+
+def started(client):
+    """A session has a connection to its target from its first statement on."""
+    assert rows(client.query("SELECT 1")) == [[b"1"]]
+    return client

@@ -1,9 +1,11 @@
 /* Any bytes as a client's first packet, as a whole sign-in of both legs, and as errors to scrub:
  * nothing is believed, nothing is written after an error. First byte: whose bytes these are. */
 #include "base/text.h"
+#include "proto/pg/pg_parameters.h"
 #include "proto/pg/pg_scrub.h"
 #include "proto/pg/pg_signin.h"
 #include "proto/pg/pg_upstream.h"
+#include "proto/pg/pg_write.h"
 
 #include <stdlib.h>
 
@@ -31,6 +33,26 @@ static void close_wire(Wire *w)
     buf_done(&w->to_server);
 }
 
+/* Whatever was asked for, what is told of it is whole messages. */
+static void greeting(const PgStartup *s)
+{
+    CLEANUP(buf_done) Buf known = { 0 };
+    CLEANUP(buf_done) Buf told = { 0 };
+    CLEANUP(buf_done) Buf changed = { 0 };
+
+    buf_init(&known, 4096);
+    buf_init(&told, 64 << 10);
+    buf_init(&changed, 64 << 10);
+    stop_if(pg_parameter(&known, LIT("DateStyle"), LIT("ISO, MDY")) != OK ||
+            pg_parameter(&known, LIT("IntervalStyle"), LIT("postgres")) != OK ||
+            pg_parameter(&known, LIT("TimeZone"), LIT("Etc/UTC")) != OK ||
+            pg_parameter(&known, LIT("application_name"), LIT("x")) != OK);
+    stop_if(pg_parameters_foretell(buf_view(&known), s, s->user, &told) != OK);
+    stop_if(pg_parameters_changed(buf_view(&told), buf_view(&told), &changed) != OK);
+    stop_if(buf_len(&changed) > 0);
+    stop_if(pg_parameters_changed(buf_view(&told), buf_view(&known), &changed) != OK);
+}
+
 static void first_packet(Bytes in, Arena *arena)
 {
     static PgStartup s;
@@ -50,6 +72,7 @@ static void first_packet(Bytes in, Arena *arena)
         stop_if(text_eq_nocase(s.settings[i].name, LIT("role")));
         stop_if(text_starts(s.settings[i].name, LIT("chaperone.")));
     }
+    greeting(&s);
 }
 
 static void client_leg(Bytes in, Arena *arena, Wire *w)
@@ -64,6 +87,9 @@ static void client_leg(Bytes in, Arena *arena, Wire *w)
     if (in.len % 4 == 3)
         pg_signin_secured(&s, LIT("hash"));
     stop_if(buf_append(&w->from_client, in) != OK);
+    PgOpening opening;
+    if (pg_opening(in, &opening) != OK)
+        stop_if(opening != OPENING_NOTHING);
     for (int i = 0; err == OK && i < 8; i++) {
         err = pg_signin_spoke(&s, w, &order, &fault);
         stop_if(order == SIGNIN_PROVE && s.server_first.len == 0);

@@ -34,6 +34,27 @@ void pg_done(Pg *pg)
     pg_copy_read_done(&pg->copy_read);
 }
 
+static void rest(Buf *b)
+{
+    if (b->cap > 0 && buf_len(b) == 0)
+        buf_release(b);
+}
+
+void pg_rest(Pg *pg)
+{
+    if (pg->pending > 0)
+        return; /* values are of the message at the front */
+    pg_queue_rest(&pg->queue);
+    buf_truncate(&pg->values, 0);
+    buf_truncate(&pg->formats, 0);
+    buf_truncate(&pg->row, 0);
+    rest(&pg->values);
+    rest(&pg->formats);
+    rest(&pg->row);
+    rest(&pg->given);
+    rest(&pg->words);
+}
+
 PgMark pg_mark(const Wire *wire)
 {
     return (PgMark){ buf_len(&wire->to_server), buf_len(&wire->to_client) };

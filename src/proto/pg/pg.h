@@ -65,6 +65,7 @@ typedef struct Pg {
 } Pg;
 
 void pg_init(Pg *pg, Arena *arena, const ProtoPorts *ports, SipKey hash_key);
+void pg_rest(Pg *pg); /* gives back scratch that holds nothing */
 void pg_done(Pg *pg);
 
 extern const Proto PG_PROTO;

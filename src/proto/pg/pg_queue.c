@@ -6,13 +6,19 @@
 #include <string.h>
 
 enum {
-    QUEUE_FIRST = 16,
+    QUEUE_FIRST = 8,
     COPY_HEAD_MAX = 256 << 10, /* 1,664 names of 63 bytes, each of them doubled, and delimiters */
 };
 
 void pg_queue_init(PgQueue *q, Arena *arena, const ProtoPorts *ports)
 {
     *q = (PgQueue){ .arena = arena, .ports = ports };
+}
+
+void pg_queue_rest(PgQueue *q)
+{
+    for (PgRun *run = q->free_runs; run != NULL; run = run->next_free)
+        buf_release(&run->shape);
 }
 
 void pg_queue_done(PgQueue *q)

@@ -96,6 +96,7 @@ typedef struct PgQueue {
 } PgQueue;
 
 void pg_queue_init(PgQueue *q, Arena *arena, const ProtoPorts *ports);
+void pg_queue_rest(PgQueue *q); /* what is kept for the next run goes too */
 void pg_queue_done(PgQueue *q); /* drops what entries keep; after whoever else keeps runs */
 /* *ret is valid until the next push. ERR_LIMIT: full. */
 Err pg_queue_push(PgQueue *q, PgExpect expect, PgRun *run, PgAwaited **ret) MUST_CHECK;

@@ -3,11 +3,14 @@
 #include "base/reader.h"
 #include "base/text.h"
 
+#include <string.h>
+
 enum {
     VERSION_3 = 3 << 16,
     CODE_CANCEL = 1234 << 16 | 5678,
     CODE_TLS = 1234 << 16 | 5679,
     CODE_GSS = 1234 << 16 | 5680,
+    LIST_FIRST = 4,
 };
 
 /* Settings a client may bring along. `only`: the one value (any case) it may have. */
@@ -53,11 +56,29 @@ static bool value_allowed(const char *only, Bytes value)
              text_eq_nocase(value, LIT("auto"))));
 }
 
-static Err add(PgSetting *settings, size_t *count, PgSetting setting)
+/* Room for one more: lists are short, and stay as long as the session does. */
+static Err grow(Arena *arena, void **list, size_t count, size_t size)
 {
-    if (*count == PG_SETTINGS_MAX)
+    void *mem;
+
+    if (count == PG_SETTINGS_MAX)
         return ERR_LIMIT;
-    settings[(*count)++] = setting;
+    if (count > 0 && (count < LIST_FIRST || (count & (count - 1)) != 0))
+        return OK; /* it was doubled at the last power of two */
+    TRY(arena_array(arena, count < LIST_FIRST ? LIST_FIRST : 2 * count, size, &mem));
+    if (count > 0)
+        memcpy(mem, *list, count * size);
+    *list = mem;
+    return OK;
+}
+
+static Err add(Arena *arena, PgSetting **settings, size_t *count, PgSetting setting)
+{
+    void *list = *settings;
+
+    TRY(grow(arena, &list, *count, sizeof setting));
+    *settings = list;
+    (*settings)[(*count)++] = setting;
     return OK;
 }
 
@@ -74,7 +95,7 @@ static Err take_setting(PgStartup *s, Arena *arena, PgSetting setting, Fault *fa
         return refuse(fault, arena, "a startup parameter is not UTF-8", (Bytes){ 0 });
     if (pg_is_own_setting(setting.name)) {
         setting.name = bytes_from(setting.name, OURS.len);
-        return add(s->own, &s->own_count, setting);
+        return add(arena, &s->own, &s->own_count, setting);
     }
     for (size_t i = 0; i < COUNT_OF(ALLOWED); i++) {
         if (!text_eq_nocase(ALLOWED[i].name, setting.name))
@@ -85,7 +106,7 @@ static Err take_setting(PgStartup *s, Arena *arena, PgSetting setting, Fault *fa
         if (text_eq(ALLOWED[i].name, LIT("client_encoding")) ||
             text_eq(ALLOWED[i].name, LIT("standard_conforming_strings")))
             return OK; /* forced anyway */
-        return add(s->settings, &s->setting_count, setting);
+        return add(arena, &s->settings, &s->setting_count, setting);
     }
     return refuse(fault, arena,
                   "this startup parameter is not available through the gateway:", setting.name);
@@ -169,8 +190,9 @@ static Err take_parameter(PgStartup *s, Arena *arena, PgSetting p, Fault *fault)
     }
     if (text_starts(p.name, LIT("_pq_."))) {
         s->negotiate = true;
-        if (s->unknown_option_count == PG_SETTINGS_MAX)
-            return ERR_LIMIT;
+        void *list = s->unknown_options;
+        TRY(grow(arena, &list, s->unknown_option_count, sizeof p.name));
+        s->unknown_options = list;
         s->unknown_options[s->unknown_option_count++] = p.name;
         return OK;
     }

@@ -40,14 +40,14 @@ typedef struct PgStartup {
     uint32_t cancel_pid;
     Bytes cancel_key;
     Bytes user, database;
-    PgSetting settings[PG_SETTINGS_MAX]; /* for the server, checked */
+    PgSetting *settings; /* for the server, checked; lists grow in the arena */
     size_t setting_count;
-    PgSetting own[PG_SETTINGS_MAX]; /* chaperone.*, for us; names without the prefix */
+    PgSetting *own; /* chaperone.*, for us; names without the prefix */
     size_t own_count;
     bool before_3;  /* a client of protocol 1 or 2, whose errors have another shape */
     PgMinor minor;  /* to be spoken with the client */
     bool negotiate; /* another minor was asked for, or _pq_ options: NegotiateProtocolVersion */
-    Bytes unknown_options[PG_SETTINGS_MAX];
+    Bytes *unknown_options;
     size_t unknown_option_count;
 } PgStartup;
 

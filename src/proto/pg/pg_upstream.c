@@ -7,6 +7,7 @@
 #include "crypto/scram.h"
 #include "model/limits.h"
 #include "proto/pg/pg_frame.h"
+#include "proto/pg/pg_parameters.h"
 #include "proto/pg/pg_startup.h"
 #include "proto/pg/pg_write.h"
 
@@ -230,7 +231,7 @@ static Err on_parameter(PgUpstream *u, const PgFrame *frame)
         return ERR_REFUSED;
     if (text_eq(name, LIT("standard_conforming_strings")) && !text_eq(value, LIT("on")))
         return ERR_REFUSED;
-    return pg_is_own_setting(name) ? OK : buf_append(&u->parameters, frame->whole);
+    return pg_is_own_setting(name) ? OK : pg_parameters_put(&u->parameters, frame->whole);
 }
 
 static Err on_key(PgUpstream *u, Bytes body)

@@ -7,6 +7,37 @@
 #include "base/text.h"
 #include "test.h"
 
+/* What was once in use is wiped whatever became of it; the rest of a read's room was never touched.
+ */
+static void a_buf_knows_what_it_has_to_wipe(void)
+{
+    uint8_t *room;
+    size_t size;
+    Buf b;
+
+    buf_init(&b, 1 << 16);
+    EXPECT(buf_room_to_read(&b, 60000, &room, &size) == OK && size >= 60000);
+    buf_filled(&b, 100);
+    buf_consume(&b, 100);
+    EXPECT(b.dirty == 100);
+    buf_consume(&b, 0);
+    EXPECT(buf_append(&b, LIT("12345")) == OK);
+    buf_truncate(&b, 0);
+    EXPECT(b.dirty == 100);
+    EXPECT(buf_room_to_read(&b, 300, &room, &size) == OK);
+    buf_filled(&b, 300);
+    buf_truncate(&b, 4);
+    EXPECT(b.dirty == 300 && buf_len(&b) == 4);
+    buf_filled(&b, b.cap - 4);
+    buf_consume(&b, b.cap - 4);
+    EXPECT(buf_append(&b, LIT("x")) == OK && b.end == 5); /* it slid */
+    EXPECT(b.dirty == b.cap);
+    buf_release(&b);
+    EXPECT(b.dirty == 0);
+    EXPECT(buf_room(&b, 10, &room, &size) == OK && b.dirty == b.cap); /* anything may be written */
+    buf_done(&b);
+}
+
 static void a_buf_stops_at_its_bound(void)
 {
     Buf b;
@@ -177,6 +208,7 @@ static void a_map_keeps_what_it_was_given(void)
 int main(void)
 {
     TEST(a_buf_stops_at_its_bound);
+    TEST(a_buf_knows_what_it_has_to_wipe);
     TEST(an_arena_stops_at_its_budget);
     TEST(encodings_come_back);
     TEST(json_is_always_valid);

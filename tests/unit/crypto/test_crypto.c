@@ -139,6 +139,11 @@ static void gcm_of_its_submission(void)
     m.text = (Bytes){ text, 60 };
     uint8_t back[64];
     EXPECT(aead_open(&a, &m, tag, back) == OK && memcmp(back, plain.mem, 60) == 0);
+    aead_rest(&a);
+    EXPECT(a.ctx == NULL);
+    aead_rest(&a);
+    EXPECT(aead_open(&a, &m, tag, back) == OK && memcmp(back, plain.mem, 60) == 0);
+    aead_rest(&a);
     for (size_t bit = 0; bit < 60 * 8; bit++) {
         text[bit / 8] ^= (uint8_t)(1u << bit % 8);
         EXPECT(aead_open(&a, &m, tag, back) == ERR_MALFORMED && back[0] == 0 && back[59] == 0);
@@ -149,6 +154,8 @@ static void gcm_of_its_submission(void)
     tag[15] ^= 1;
     EXPECT(aead_seal(&a, &(AeadMessage){ .text = { plain.mem, 60 } }, back, tag) == OK);
     aead_done(&a);
+    EXPECT(aead_seal(&a, &m, text, tag) == ERR_LIMIT);
+    aead_rest(&a); /* no key, nothing to wake with */
     EXPECT(aead_seal(&a, &m, text, tag) == ERR_LIMIT);
     aead_done(&a);
 }
@@ -161,8 +168,11 @@ static void expect_siv(Bytes key, const Bytes *aad, size_t count, Bytes plain, c
     buf_init(&out, 4096);
     buf_init(&back, 4096);
     EXPECT(siv_init(&s, key) == OK);
+    siv_rest(&s);
+    EXPECT(s.mac == NULL && s.ctr == NULL);
     EXPECT(siv_seal(&s, aad, count, plain, &out) == OK);
     EXPECT(sealed == NULL || is_hex(buf_view(&out), sealed));
+    siv_rest(&s);
     EXPECT(siv_open(&s, aad, count, buf_view(&out), &back) == OK);
     EXPECT(text_eq(buf_view(&back), plain));
     for (size_t bit = 0; bit<buf_len(&out) * 8; bit += plain.len> 64 ? 61 : 1) {
@@ -175,6 +185,7 @@ static void expect_siv(Bytes key, const Bytes *aad, size_t count, Bytes plain, c
     EXPECT(buf_len(&back) == plain.len);
     siv_done(&s);
     siv_done(&s);
+    EXPECT(siv_seal(&s, aad, count, plain, &out) == ERR_LIMIT);
     buf_done(&out);
     buf_done(&back);
 }
