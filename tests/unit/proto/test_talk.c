@@ -142,9 +142,7 @@ static const Lie LIES[] = {
     { "Q select id", "T~\001forgotten~~~~~~~~~~~~~~~~~~~|" ROW, OK, "T" },
     { "Q select id", NEVER "|CSELECT 1~|1", ERR_MALFORMED, "" }, /* withheld is not unread */
     { "Q select id", NEVER "|CSELECT 0~|ZI|" ROW_SSN, ERR_MALFORMED, "EXX000 ZI" },
-    { "Q select id", NEVER "|ZI", ERR_MALFORMED, "" },
     { "Q select id", "ZI", ERR_MALFORMED, "" }, /* neither a result nor an error */
-    { "Q select id", ONE_ID "|" ROW "|ZI", ERR_MALFORMED, "T D" },
     { "Q select id", ONE_SSN "|" ROW_SSN "|CSELECT " CANARY "~", ERR_MALFORMED, "T D" },
     { "Q select id", "CSELECT a~", ERR_MALFORMED, "" },
     { "Q select id", "CSELECT 1", ERR_MALFORMED, "" },
