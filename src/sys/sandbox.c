@@ -126,7 +126,7 @@ static bool allow_memory(scmp_filter_ctx f, SandboxRole role)
 static bool allow_tgkill(scmp_filter_ctx f)
 {
     return seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-                            SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid())) == 0;
+                            SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0)) == 0;
 }
 
 static Err fill(scmp_filter_ctx filter, SandboxRole role)

@@ -314,13 +314,13 @@ static void on_begun(void *ctx, const ChannelMessage *m)
         refuse(s, CHP_5201);
         return;
     }
-    if (a.server_first.len == 0) { /* the keeper has no room for another one, or its store failed */
-        refuse(s, CHP_5301);
-        return;
-    }
     s->id = a.session;
     if (a.refused != 0) {
         refuse_as_told(s, &(Fault){ .code = (MessageCode)a.refused, .fact = a.why });
+        return;
+    }
+    if (a.server_first.len == 0) { /* the keeper has no room for another one, or its store failed */
+        refuse(s, CHP_5301);
         return;
     }
     s->phase = SESSION_SIGNIN;
