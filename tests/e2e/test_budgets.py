@@ -178,6 +178,31 @@ def test_what_was_approved_runs(site):
         client.close()
 
 
+@pytest.mark.core
+def test_what_a_client_sends_by_copy_counts(site):
+    """Used up on the way: nothing of it is stored."""
+    not_at_the_hours_end()
+    site.pg.sql("CREATE TABLE poured (last_name text); GRANT ALL ON poured TO gate_ehr")
+    try:
+        with gateway(site, hour="1MiB", day="64MiB") as (gate, passwords, _):
+            time.sleep(1)  # the catalogue of the new gateway has it
+            client = connect(gate, passwords)
+            client.send(wire.query("COPY poured FROM STDIN"))
+            got = client.until("GZ")
+            assert got[-1][0] == "G", got
+            line = wire.message("d", os.urandom(32 << 10).hex().encode() + b"\n")  # half of it is what zstd leaves
+            for _ in range(200):
+                client.send(line)
+            got = client.ask(wire.message("c"))
+            error = wire.errors(got)[0]
+            assert error["C"] == "53400" and "recording budget" in error["M"] and wire.status(got) == "I", error
+            assert wire.errors(client.query("SELECT 1"))[0]["C"] == "53400"
+            client.close()
+        assert site.pg.value("SELECT count(*) FROM poured") == "0"
+    finally:
+        site.pg.sql("DROP TABLE poured")
+
+
 def test_a_transaction_ends(site):
     not_at_the_hours_end()
     with gateway(site, hour="512KiB", day="64MiB") as (gate, passwords, _):

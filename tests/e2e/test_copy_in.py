@@ -202,6 +202,65 @@ def test_held_before_any_data(site, client):
     assert wire.tags(got).replace("N", "") == "EZ"
 
 
+HELD = "COPY patient (id, first_name, last_name, city) FROM STDIN (FORMAT csv, DELIMITER '{}')"
+NEW = "{0},Nova,Copied,Austin\n"
+DEFAULTS = {"mrn": "'D' || trunc(random() * 1e9)", "birth_date": "'1980-02-03'", "sex": "'F'", "state": "'TX'", "zip": "'78701'",
+            "ssn": "'9' || trunc(random() * 1e9)"}  # which dana sees in part only, and so cannot write
+
+
+def request_of(site):
+    return stack.wait_for(lambda: site.gate.json("approvals", token=site.tokens["pat"])["items"], 10)[0]["id"]
+
+
+@pytest.fixture
+def no_new_patients(site):
+    site.pg.sql("".join(f"ALTER TABLE patient ALTER {name} SET DEFAULT {value};" for name, value in DEFAULTS.items()))
+    yield
+    site.pg.sql("DELETE FROM patient WHERE last_name = 'Copied';" +
+                "".join(f"ALTER TABLE patient ALTER {name} DROP DEFAULT;" for name in DEFAULTS))
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("extended", [False, True])
+def test_held_and_then_approved(site, client, no_new_patients, extended):
+    text = HELD.format(",")
+    client.send(*([wire.parse(text), wire.bind(), wire.describe(), wire.execute(), wire.SYNC] if extended
+                  else [wire.query(text)]))
+    site.gate.cli("approve", request_of(site), token=site.tokens["pat"])
+    got = client.until("GZ")
+    assert got[-1][0] == "G" and "approved by pat; running" in wire.notices(got)[-1]["M"], got
+    got = client.ask(*data(NEW.format(5001)), *data(NEW.format(5002)), DONE, *([wire.SYNC] if extended else []))
+    assert dict(got)["C"] == b"COPY 2\0" and wire.status(got) == "I"
+    assert site.pg.value("SELECT count(*) FROM patient WHERE last_name = 'Copied'") == "2"
+
+
+@pytest.mark.core
+def test_a_mask_fails_an_approved_one_too(site, client, no_new_patients):
+    client.send(wire.query(HELD.format(",")))
+    site.gate.cli("approve", request_of(site), token=site.tokens["pat"])
+    assert client.until("GZ")[-1][0] == "G"
+    got = client.ask(*data(NEW.format(5003)), *data(NEW.format(5004).replace("Nova", MASK)), DONE)
+    assert wire.tags(got) == "EZ" and "holds a mask" in wire.errors(got)[0]["M"]
+    assert site.pg.value("SELECT count(*) FROM patient WHERE last_name = 'Copied'") == "0"
+
+
+@pytest.mark.core
+def test_the_ticket_of_an_agent_is_for_one(site, no_new_patients):
+    agent = site.wire("ai-triage")
+    text = HELD.format(";")
+    assert wire.errors(agent.query(text))[0]["R"] == "CHP-3202"
+    agent.close()
+    site.gate.cli("approve", request_of(site), token=site.tokens["pat"])
+    agent = site.wire("ai-triage")
+    begin(agent, text)
+    got = agent.ask(*data(NEW.format(5005).replace(",", ";")), DONE)
+    assert dict(got)["C"] == b"COPY 1\0" and wire.status(got) == "I"
+    assert wire.errors(agent.query(text))[0]["R"] == "CHP-3202"  # used up
+    site.gate.cli("deny", request_of(site), "--reason", "test", token=site.tokens["pat"])
+    agent.close()
+    assert site.pg.value("SELECT count(*) FROM patient WHERE last_name = 'Copied'") == "1"
+
+
 def test_many_rows(site):
     with psycopg.connect(site.url()) as c, c.cursor().copy("COPY bulk FROM STDIN") as copy:
         for start in range(0, 300000, 1000):
