@@ -38,19 +38,31 @@ static void sync_once(Recorder *r)
     (void)uv_async_send(&r->done);
 }
 
+static uint64_t due_ns(void)
+{
+    return clock_now().mono_ns + SYNC_EVERY_NS;
+}
+
+/* What is new after a pause waits like everything else: others will join it. */
 static void sync_loop(void *ctx)
 {
     Recorder *r = ctx;
+    uint64_t due = 0;
 
     uv_sem_post(&r->started);
     uv_mutex_lock(&r->lock);
     while (!r->stop && !r->sync_failed) {
-        if (r->synced == r->to_sync)
+        const uint64_t now = clock_now().mono_ns;
+
+        if (r->synced == r->to_sync) {
             uv_cond_wait(&r->wake, &r->lock);
-        else if (!r->urgent)
-            (void)uv_cond_timedwait(&r->wake, &r->lock, SYNC_EVERY_NS);
-        if (r->synced != r->to_sync)
+            due = due_ns();
+        } else if (!r->urgent && now < due) {
+            (void)uv_cond_timedwait(&r->wake, &r->lock, due - now);
+        } else {
             sync_once(r);
+            due = due_ns();
+        }
     }
     uv_mutex_unlock(&r->lock);
 }
