@@ -129,35 +129,55 @@ def fuzz(count, seconds):
     count.step(f"fuzzers, {seconds} s each", passed, failed, 0, started, done.stdout)
 
 
+def kill(count, full):
+    rounds = "1000" if full else "10"
+    pytest(count, f"kill -9, {rounds} rounds", "tests/faults/test_kill.py", env={"KILL_ROUNDS": rounds})
+
+
+def soak(count, full):
+    how = ["--seconds", "1800"] if full else ["--seconds", "20", "--few"]
+    rule(count, f"soak, {how[1]} s", ["/usr/bin/python3", "tests/soak/soak.py", *how])
+
+
+def drivers(count, full):
+    pytest(count, "drivers, directly and through the gateway", "tests/drivers", *([] if full else ["-m", "not heavy"]))
+
+
+def package(count, full):
+    if full:
+        rule(count, "the Debian package, lintian", ["./dev", "package"])
+        pytest(count, "the package, installed", "tests/package")
+
+
+def clients(count):
+    # They wait more than they work: two at a time, a file's tests by one of them.
+    args = ["-n", "2", "--dist", "loadfile", "tests/e2e"]
+    pytest(count, "real clients, plain build", *args)
+    pytest(count, "real clients, gcc sanitizers", *args, "-m", "core", env={"CHAPERONE_BUILD": "build-asan"})
+
+
+PARTS = {"drivers": drivers, "package": package, "kill": kill, "faults": faults, "soak": soak,
+         "fuzz": lambda count, full: fuzz(count, 600 if full else 10)}
+
+
 def main():
     parser = argparse.ArgumentParser(prog="./dev check")
     parser.add_argument("--quick", action="store_true", help="rules and unit tests of the plain build")
-    parser.add_argument("--full", nargs="*", metavar="PART", help="the long versions: kill fuzz faults package drivers soak")
+    parser.add_argument("--full", nargs="*", metavar="PART", choices=list(PARTS),
+                        help=f"the long versions: {' '.join(PARTS)}; of those that are named, and nothing else that is long")
     options = parser.parse_args()
     count = Count()
     rules(count)
     meson_tests(count, "build")
-    if not options.quick:
-        full = options.full is not None
-        parts = set(options.full or ["kill", "fuzz", "package"])
+    if options.full:
+        for name in options.full:
+            PARTS[name](count, True)
+    elif not options.quick:
         for build in SANITIZERS:
             sanitized(count, build)
-        # They wait more than they work: two at a time, a file's tests by one of them.
-        clients = ["-n", "2", "--dist", "loadfile", "tests/e2e"]
-        pytest(count, "real clients, plain build", *clients)
-        pytest(count, "real clients, gcc sanitizers", *clients, "-m", "core", env={"CHAPERONE_BUILD": "build-asan"})
-        heavy = [] if "drivers" in parts else ["-m", "not heavy"]
-        pytest(count, "drivers, directly and through the gateway", "tests/drivers", *heavy)
-        if full and "package" in parts:
-            rule(count, "the Debian package, lintian", ["./dev", "package"])
-            pytest(count, "the package, installed", "tests/package")
-        rounds = "100" if full and "kill" in parts else "10"
-        pytest(count, f"kill -9, {rounds} rounds", "tests/faults/test_kill.py", env={"KILL_ROUNDS": rounds})
-        faults(count, full and "faults" in parts)
-        soak = ["--seconds", "1800"] if full and "soak" in parts else ["--seconds", "20", "--few"]
-        rule(count, f"soak, {soak[1]} s", ["/usr/bin/python3", "tests/soak/soak.py", *soak])
-        if pathlib.Path(ROOT, "tools/fuzz.py").exists():
-            fuzz(count, 600 if full and "fuzz" in parts else 10)
+        clients(count)
+        for part in PARTS.values():
+            part(count, options.full is not None)
     tail = f", {count.skipped} skipped" if count.skipped else ""
     print(f"{count.passed} passed, {count.failed} failed{tail}")
     return 1 if count.failed else 0

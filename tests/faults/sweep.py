@@ -2,6 +2,7 @@
 """Every n-th call of every function in every process fails, one case after the other.
 
     tests/faults/sweep.py                       all, on from where the last sweep stopped (build/faults.done)
+    tests/faults/sweep.py --minutes 50          a part of it, as ./dev check --full faults does
     tests/faults/sweep.py --only keeper/write   those whose name has this in it
     tests/faults/sweep.py --case work/keeper/write/7/ENOSPC      one, with the place that was hit and the log
 
@@ -161,6 +162,7 @@ def main():
     parser.add_argument("--only")
     parser.add_argument("--smoke", type=int)
     parser.add_argument("--step", type=int, default=1, help="every so many n only")
+    parser.add_argument("--minutes", type=float, help="stop after so many; the next sweep goes on from there")
     parser.add_argument("--done", default=str(load.ROOT / "build/faults.done"))
     options = parser.parse_args()
     failed = passed = 0
@@ -184,14 +186,27 @@ def main():
     return 1 if failed else 0
 
 
+def progress(kept):
+    """What is done; and up to which n, where the time was over: lines `key` and `key@n`."""
+    done, began = set(), {}
+    for line in kept.read_text().split() if kept.exists() else ():
+        key, _, n = line.partition("@")
+        if n:
+            began[key] = int(n)
+        else:
+            done.add(key)
+    return done, began
+
+
 def everything(sweep, options):
     passed = failed = 0
+    end = time.monotonic() + options.minutes * 60 if options.minutes else float("inf")
     kept = load.pathlib.Path(options.done)
-    done = set(kept.read_text().split()) if kept.exists() else set()
+    done, began = progress(kept)
     for key, calls in cases(sweep, options.only, done):
         name, process, call, error = key.split("/")
-        n, bad, ends = 1, 0, 0
-        while ends < 2:  # calls are not as many each time: twice in a row makes an end
+        n, bad, ends = began.get(key, 1), 0, 0
+        while ends < 2 and time.monotonic() < end:  # calls are not as many each time: twice in a row makes an end
             text = f"{name}/{process}/{call}/{n}/{error}"
             reached, wrong, where, log = sweep.run(text)
             ends = 0 if reached else ends + 1
@@ -201,11 +216,15 @@ def everything(sweep, options):
                 report(text, reached, wrong, where, log)
             n += options.step
         failed += bad
-        print(f"{'WRONG' if bad else 'ok   '} {key}: to n = {n - 1}, counted {calls}")
+        over = ends < 2
+        print(f"{'WRONG' if bad else 'ok   '} {key}: to n = {n - 1}, counted {calls}{', not all of it' if over else ''}")
         sys.stdout.flush()
         if not bad:
             with open(kept, "a") as f:
-                f.write(key + "\n")
+                f.write(key + (f"@{n}" if over else "") + "\n")
+        if over:
+            print(f"{options.minutes} minutes are over: the next sweep goes on from here, as {options.done} says")
+            break
     return passed, failed
 
 

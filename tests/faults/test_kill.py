@@ -1,6 +1,6 @@
 """kill -9 at random under load. Whatever a client saw is in the verified record; nobody hangs.
 
-KILL_ROUNDS says how often (10 in ./dev check, 100 and more in --full).
+KILL_ROUNDS says how often (10 in ./dev check, 1,000 in --full).
 """
 import contextlib
 import os
