@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Blocks double from the first: most arenas of an idle session hold little. */
+/* A block is half of what there is already: most arenas of an idle session hold little. */
 enum { BLOCK_FIRST = 1024, BLOCK_MOST = 4096, ALIGN = 16 };
 
 struct ArenaBlock {
@@ -33,8 +33,8 @@ void arena_done(Arena *a)
 
 static Err add_block(Arena *a, size_t size)
 {
-    const size_t doubled = a->blocks == NULL ? BLOCK_FIRST : 2 * a->blocks->cap;
-    const size_t least = doubled < BLOCK_MOST ? doubled : BLOCK_MOST;
+    const size_t half = a->used / 2 > BLOCK_FIRST ? a->used / 2 : BLOCK_FIRST;
+    const size_t least = half < BLOCK_MOST ? half : BLOCK_MOST;
     const size_t cap = size > least ? size : least;
     ArenaBlock *block = malloc(sizeof *block + cap);
 

@@ -31,6 +31,12 @@ void map_done(Map *m)
     *m = (Map){ .max = m->max, .hash_key = m->hash_key };
 }
 
+void map_rest(Map *m)
+{
+    if (m->count == 0)
+        map_done(m);
+}
+
 /* The slot that holds `key`, or the empty one where it would go. Linear probing; the
  * table is never more than half full, so there always is one. */
 static MapSlot *slot_of(const Map *m, Bytes key, uint64_t hash)

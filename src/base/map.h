@@ -22,6 +22,7 @@ typedef struct Map {
 
 void map_init(Map *m, size_t max_count, SipKey hash_key);
 void map_done(Map *m);                  /* wipes and frees keys; safe on a zeroed Map */
+void map_rest(Map *m);                  /* an empty one keeps no table */
 void *map_get(const Map *m, Bytes key); /* NULL: not there */
 /* Adds or replaces; *ret_old (may be NULL) is the value that was there, or NULL.
  * ERR_LIMIT: `max_count` keys, or no memory; nothing has changed. */

@@ -28,6 +28,9 @@ void ruler_done(Ruler *r)
     buf_done(&r->purpose_start);
     map_done(&r->masked);
     buf_done(&r->masked_text);
+    search_path_set(&r->path, NULL);
+    search_path_set(&r->path_before, NULL);
+    search_path_set(&r->path_start, NULL);
 }
 
 void ruler_drop(void *ctx, Judged *judged)
@@ -40,8 +43,8 @@ static Err look(Ruler *r, Bytes text, Judged **ret)
 {
     Bytes names[RULER_PATH_MAX];
 
-    search_path_names(&r->path, names);
-    const LangContext context = { r->schema, names, r->path.count };
+    const size_t count = search_path_names(r->path, names);
+    const LangContext context = { r->schema, names, count };
     if (r->parsed != NULL && r->parsed_generation == r->schema->generation &&
         text_eq(r->parsed->text, text)) {
         look_keep(r->parsed);
@@ -287,7 +290,8 @@ static Verdict refuse(const Fault *fault)
 static Err judge_text(Ruler *r, const Command *command, GateRuling *ret)
 {
     if (!r->started) {
-        r->path_start = r->path_before = r->path;
+        search_path_set(&r->path_before, r->path);
+        search_path_set(&r->path_start, r->path);
         TRY(buf_append(&r->purpose_start, buf_view(&r->purpose)));
         r->started = true;
     }
@@ -381,14 +385,13 @@ void ruler_completed(void *ctx, const RowSource *source)
     if ((s->effects & (EFFECT_DDL | EFFECT_OPAQUE)) != 0)
         r->catalogue_stale = true;
     if (s->kind != STATEMENT_SET && statement_changes_path(s))
-        r->path = r->path_start;
+        search_path_set(&r->path, r->path_start);
     if (statement_resets_all(s))
         reset_ours(r);
     if (s->kind != STATEMENT_SET || !text_eq_nocase(s->name, LIT("search_path")))
         return;
     /* Judged before it was sent: a list of plain names. If it were not, nothing is known. */
-    if (search_path_read(s->value, r->resource->credentials.user, &r->path) != OK)
-        r->path = (SearchPath){ .count = 0 };
+    search_path_read(s->value, r->resource->credentials.user, &r->path);
 }
 
 void ruler_ready(void *ctx, bool in_transaction, bool failed)
@@ -397,7 +400,7 @@ void ruler_ready(void *ctx, bool in_transaction, bool failed)
 
     r->transaction = in_transaction;
     if (failed)
-        r->path = r->path_before;
+        search_path_set(&r->path, r->path_before);
     else
-        r->path_before = r->path;
+        search_path_set(&r->path_before, r->path);
 }

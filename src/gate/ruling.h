@@ -14,12 +14,8 @@ enum { RULER_PATH_MAX = 16, RULER_MASKED_MAX = 1024 };
 
 typedef enum Notices { NOTICES_FIRST = 0, NOTICES_ALL, NOTICES_OFF } Notices;
 
-/* Explicit schemas in order. Plain data: it may be copied. */
-typedef struct SearchPath {
-    char text[512];
-    uint16_t ends[RULER_PATH_MAX]; /* of each name in text; the next begins there */
-    size_t count;
-} SearchPath;
+/* Explicit schemas in order: shared and never changed, NULL for none. Of one thread. */
+typedef struct SearchPath SearchPath;
 
 typedef struct Ruler {
     /* Fixed at sign-in. */
@@ -37,8 +33,8 @@ typedef struct Ruler {
     /* NULL, or why nothing new may be recorded for this caller: set before each ruling. */
     const Fault *refusal;
     /* Changing with the session. */
-    SearchPath path, path_before; /* as the server has it; as it was when it was last ready */
-    SearchPath path_start;        /* what RESET brings back: as it was at the first command */
+    SearchPath *path, *path_before; /* as the server has it; as it was when it was last ready */
+    SearchPath *path_start;         /* what RESET brings back: as it was at the first command */
     bool started;
     Buf purpose, purpose_start; /* now; what RESET ALL brings back */
     Notices notices;
@@ -67,9 +63,14 @@ void ruler_init(Ruler *r, SipKey hash_key);
 void ruler_done(Ruler *r);
 void ruler_forget_parsed(Ruler *r);
 /* Reads what SET search_path takes: names with commas between, quoted or folded to lower case;
- * "$user" is `user`. ERR_LIMIT: too long. ERR_MALFORMED: not such a list. */
-Err search_path_read(Bytes value, Bytes user, SearchPath *ret) MUST_CHECK;
-void search_path_names(const SearchPath *p, Bytes ret_names[RULER_PATH_MAX]);
+ * "$user" is `user`. What is too long or not such a list is as good as none. */
+void search_path_read(Bytes value, Bytes user, SearchPath **path);
+/* `*to` is `p` from now on, which may be NULL. */
+void search_path_set(SearchPath **to, SearchPath *p);
+/* Sessions that have the same share it: `*known` is what the last of them had. */
+void search_path_share(SearchPath **path, SearchPath **known);
+/* How many. The names live as long as `p`. */
+size_t search_path_names(const SearchPath *p, Bytes ret_names[RULER_PATH_MAX]);
 
 /* The text in the light of today's catalogue: ERR_REFUSED unless it is still allowed. */
 Err ruler_look_again(Ruler *r, Bytes text, Judged **ret) MUST_CHECK;

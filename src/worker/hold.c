@@ -28,6 +28,7 @@ static void add(Hasher *h, Bytes b)
 static PackKey unit_of(const Session *s, const Command *c, const Judged *judged)
 {
     const Resource *resource = target_resource(s->target);
+    Bytes names[RULER_PATH_MAX];
     PackKey unit;
     Hasher h;
 
@@ -38,12 +39,9 @@ static PackKey unit_of(const Session *s, const Command *c, const Judged *judged)
     add(&h, resource->database);
     add(&h, s->ruler.role->name);
     add(&h, VIEW(s->worker->edition->policy_hash.bytes));
-    for (size_t i = 0; i < s->ruler.path.count; i++) {
-        Bytes names[RULER_PATH_MAX];
-
-        search_path_names(&s->ruler.path, names);
+    const size_t name_count = search_path_names(s->ruler.path, names);
+    for (size_t i = 0; i < name_count; i++)
         add(&h, names[i]);
-    }
     add(&h, c->text);
     add(&h, judged != NULL ? judged->text : (Bytes){ 0 });
     for (size_t i = 0; i < c->value_count; i++) {

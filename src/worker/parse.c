@@ -19,7 +19,7 @@ typedef struct ParseJob {
     uv_work_t work;
     Session *session;  /* NULL: gone */
     ProfileView *view; /* kept: the catalogue it is understood under */
-    SearchPath path;
+    SearchPath *path;
     Buf text;
     Judged *judged;
     Err err;
@@ -51,8 +51,8 @@ static void run_job(uv_work_t *work)
     ParseJob *job = work->data;
     Bytes names[RULER_PATH_MAX];
 
-    search_path_names(&job->path, names);
-    const LangContext context = { job->view->knowledge->schema, names, job->path.count };
+    const size_t count = search_path_names(job->path, names);
+    const LangContext context = { job->view->knowledge->schema, names, count };
     job->err = look_make(&PARSE_SQL, &context, buf_view(&job->text), &job->judged);
 }
 
@@ -82,6 +82,7 @@ static void on_job_done(uv_work_t *work, int status)
     if (job->judged != NULL)
         look_drop(job->judged);
     view_drop(job->view);
+    search_path_set(&job->path, NULL);
     buf_done(&job->text);
     free(job);
 }
@@ -95,11 +96,13 @@ void parse_start(Session *s)
         session_farewell(s, &(Fault){ .code = CHP_5301 });
         return;
     }
-    *job = (ParseJob){ .session = s, .view = s->view, .path = s->ruler.path };
+    *job = (ParseJob){ .session = s, .view = s->view };
     job->work.data = job;
+    search_path_set(&job->path, s->ruler.path);
     buf_init(&job->text, LIMIT_STATEMENT);
     if (buf_append(&job->text, s->ruler.parse_text) != OK ||
         uv_queue_work(&s->worker->loop, &job->work, run_job, on_job_done) != 0) {
+        search_path_set(&job->path, NULL);
         buf_done(&job->text);
         free(job);
         session_farewell(s, &(Fault){ .code = CHP_5301 });

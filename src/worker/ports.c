@@ -261,8 +261,8 @@ void ports_connect(Session *s)
     s->ruler.cache = &s->worker->looks;
     s->ruler.schema = s->view->knowledge->schema;
     s->ruler.protection = s->view->protection;
-    if (search_path_read(s->view->knowledge->default_path, s->ruler.resource->credentials.user,
-                         &s->ruler.path) != OK)
-        s->ruler.path = (SearchPath){ .count = 0 };
-    s->ruler.path_before = s->ruler.path;
+    search_path_read(s->view->knowledge->default_path, s->ruler.resource->credentials.user,
+                     &s->ruler.path);
+    search_path_share(&s->ruler.path, &s->view->knowledge->shared_path);
+    search_path_set(&s->ruler.path_before, s->ruler.path);
 }

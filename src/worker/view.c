@@ -10,6 +10,7 @@ static void knowledge_drop(Knowledge *k)
 {
     if (k == NULL || --k->refs > 0)
         return;
+    search_path_set(&k->shared_path, NULL);
     arena_done(&k->arena);
     free(k);
 }

@@ -32,8 +32,9 @@ typedef struct Knowledge {
     size_t refs;
     Arena arena;
     const Schema *schema;
-    Bytes default_path; /* search_path of the gateway's account */
-    Bytes cluster;      /* whose: PgBackend's */
+    Bytes default_path;      /* search_path of the gateway's account */
+    SearchPath *shared_path; /* that, read, for the sessions that have it */
+    Bytes cluster;           /* whose: PgBackend's */
 } Knowledge;
 
 /* What a target's servers tell of themselves: ParameterStatus messages; shared, immutable. */

@@ -127,7 +127,7 @@ SWAP = "ALTER TABLE scratch RENAME city TO town; ALTER TABLE scratch RENAME ssn 
 @pytest.mark.parametrize("source", ["scratch (id, city)", "(SELECT id, city FROM scratch)", "scratch"])
 def test_a_column_renamed_after_it_was_understood(site, scratch, client, source):
     """The snapshot is up to 2 s old, and says that city is clear."""
-    assert not wire.errors(client.query(f"COPY {source} TO STDOUT"))
+    stack.wait_for(lambda: not wire.errors(client.query(f"COPY {source} TO STDOUT")), 5)
     site.pg.sql(SWAP)
     client.query(f"COPY {source} TO STDOUT")
     assert not any(p["ssn"].encode() in bytes(client.seen) for p in site.people)

@@ -48,6 +48,8 @@ void pg_rest(Pg *pg)
     buf_truncate(&pg->values, 0);
     buf_truncate(&pg->formats, 0);
     buf_truncate(&pg->row, 0);
+    map_rest(&pg->names.statements);
+    map_rest(&pg->names.portals);
     rest(&pg->values);
     rest(&pg->formats);
     rest(&pg->row);
